@@ -13,7 +13,7 @@ from typing import Any
 from .credentials import AccessTier, AgentCredentials
 from .errors import StoreUnavailable
 from .signals import mailbox
-from .signals.signal import CoordinationSignal, Wanted
+from .signals.signal import CoordinationSignal, SignalFilter
 from .store import signals
 from .store.client import KeyPrefix, UsesStore
 from .store.signals import START
@@ -185,11 +185,11 @@ class CoordinationSignals(UsesStore):
         """Consume all of this agent's signals unseen and return how many; broadcasts stay for the others."""
         return mailbox.clear(self._store, self._wanted(signal_type, None, any_type=True))
 
-    def _wanted(self, signal_type: str | None, source: str | None, *, any_type: bool = False) -> Wanted:
+    def _wanted(self, signal_type: str | None, source: str | None, *, any_type: bool = False) -> SignalFilter:
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give CoordinationSignals an agent_id to receive with")
         if signal_type is not None or not any_type:
             checked_name(signal_type, "signal_type")
         if source is not None:
             checked_name(source, "source_agent")
-        return Wanted(self.agent_id, signal_type, source)
+        return SignalFilter(self.agent_id, signal_type, source)

@@ -11,8 +11,8 @@ from typing import Any
 
 from .agents import fleet
 from .agents.heartbeat import FINAL_STATUSES, AgentHeartbeat, parsed_state, readable_state
-from .agents.instance import MAX_TASK_LENGTH, AgentInstance, Said
-from .agents.waits import Waits
+from .agents.instance import MAX_TASK_LENGTH, AgentInstance, BeatReport
+from .agents.waits import WaitStack
 from .errors import StoreUnavailable
 from .store import agents
 from .store.client import UsesStore
@@ -58,8 +58,8 @@ class HeartbeatCoordinator(UsesStore):
         super().__init__(memory)
         self._identity = self._display_name = self._metadata = ""
         self._instance = AgentInstance()
-        self._last = Said("starting", 0.0, "")
-        self._waits = Waits()
+        self._last = BeatReport("starting", 0.0, "")
+        self._waits = WaitStack()
         self._stopped = False
         self._blocked = 0  # in so many `keep_alive` at once
         self._trouble = Trouble(logger)
@@ -98,7 +98,7 @@ class HeartbeatCoordinator(UsesStore):
             self._metadata = encoded.decode() if len(encoded) <= MAX_METADATA_KEPT_BYTES else ""
             self._display_name = display_name or ""
             self._instance.begin_run()
-            self._send(Said("starting", 0.0, ""), "start")
+            self._send(BeatReport("starting", 0.0, ""), "start")
 
     def beat(self, status: str = "running", progress: float = 0.0, current_task: str | None = "") -> None:
         """Say that the agent lives: one round trip.
@@ -110,14 +110,14 @@ class HeartbeatCoordinator(UsesStore):
         task = "" if current_task is None else checked_text(current_task, "current_task", MAX_TASK_LENGTH)
         done = checked_share(progress, "progress")
         with self._lock:
-            self._beat(Said(status, done, task))
+            self._beat(BeatReport(status, done, task))
 
     def stop_heartbeat(self, final_status: str = "completed") -> None:
         """Say that the agent ends here. Keeps the last progress; `completed` makes it 1."""
         checked_name(final_status, "final_status")
         with self._lock:
             progress = 1.0 if final_status == "completed" else self._last.progress
-            self._send(Said(final_status, progress, self._last.task), "stop")
+            self._send(BeatReport(final_status, progress, self._last.task), "stop")
 
     @contextmanager
     def keep_alive(self, status: str = "waiting", current_task: str | None = None) -> Iterator[None]:
@@ -140,7 +140,7 @@ class HeartbeatCoordinator(UsesStore):
         with self._lock:
             self._blocked += 1
             last = self._last
-            inside = Said(status, last.progress, last.task if current_task is None else current_task)
+            inside = BeatReport(status, last.progress, last.task if current_task is None else current_task)
             wait = self._waits.begin(inside, last)
             self._beat(inside)
         thread = threading.Thread(target=beat_until_done, name="heartbeat", daemon=True)
@@ -154,14 +154,14 @@ class HeartbeatCoordinator(UsesStore):
                 self._blocked -= 1
                 self._beat_again(self._waits.end(wait, self._last))
 
-    def _beat_again(self, last: Said) -> None:
+    def _beat_again(self, last: BeatReport) -> None:
         if not self._stopped:
             self._beat(last)
 
-    def _beat(self, said: Said) -> None:
+    def _beat(self, said: BeatReport) -> None:
         self._send(said, "finished" if said.status in FINAL_STATUSES else "beat")
 
-    def _send(self, said: Said, mode: str) -> None:
+    def _send(self, said: BeatReport, mode: str) -> None:
         if self.agent_id is None:
             logger.error("no heartbeat was sent: call start_heartbeat first")
             return
@@ -179,7 +179,7 @@ class HeartbeatCoordinator(UsesStore):
         self._trouble.ends("heartbeats of %r are received again", self.agent_id)
         self._note_conflict(bool(rival))
 
-    def _store_beat(self, said: Said, mode: str, tell: str) -> str:
+    def _store_beat(self, said: BeatReport, mode: str, tell: str) -> str:
         agent_id, instance, store = self.agent_id or "", self._instance, self._store
         rest = (
             f'"status":{json.dumps(said.status)},"progress":{said.progress!r},'

@@ -87,9 +87,9 @@ class ApprovalGate(UsesStore):
             why = "no agent: give ApprovalGate an agent_id to ask with"
             return refusal("", why, UNAVAILABLE)
         withdraw = None if question.key else partial(self._withdraw, question.request_id)
-        with interruptions.Guard(withdraw) as guard:
+        with interruptions.WithdrawalGuard(withdraw) as guard:
             try:
-                request, deadline, hearing = asking.opened(self._store, question, claim)
+                request, deadline, hearing = asking.open_pending(self._store, question, claim)
             except (StoreUnavailable, MalformedRecord) as error:
                 why = f"unavailable: the request could not be stored. {error}"
                 return refusal("", why, UNAVAILABLE, away=is_away(error))

@@ -10,7 +10,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from .feedback.advice import TIERS, Bars, interval, judge
+from .feedback.advice import TIERS, RatingThresholds, interval, judge
 from .feedback.rating import FeedbackEntry, ModelTier, QualityStats, TierRecommendation
 from .store import feedback
 from .store.client import UsesStore
@@ -193,8 +193,8 @@ class FeedbackLoop(UsesStore):
         """good / (good + bad); 1.0 for a template that nobody rated within 90 days."""
         return _confidence(*feedback.read_template(self._store, checked_name(template_id, "template_id")))
 
-    def _bars(self) -> Bars:
-        return Bars(
+    def _bars(self) -> RatingThresholds:
+        return RatingThresholds(
             self.QUALITY_THRESHOLD, self.EXCELLENT_QUALITY, self.DOWNGRADE_TARGET_QUALITY, self.MIN_SAMPLES
         )
 

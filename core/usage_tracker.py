@@ -31,14 +31,14 @@ from .usage.quantities import Quantities
 from .usage.shipper import Shipper
 from .usage.spool import Spool, forget_inherited_files
 from .usage.telling import (
-    Odd,
+    Oddities,
     counts_of,
+    group_tellings,
     identity_of,
+    merged_call,
     moment_us,
     numbers_of,
     quantities_of,
-    standing,
-    together,
     words_of,
 )
 from .values.moments import MAX_DAYS, start_of_days
@@ -168,7 +168,7 @@ class UsageTracker(UsesStore):
 
         Told again with the same `call_id` the fuller telling holds; with `correct` this one, also where it lowers.
         """
-        odd, inside = Odd(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
+        odd, inside = Oddities(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
         found = quantities_of(usage, odd)
         named = model or (found and found.model) or model
         flags = (cache_hit, prompt_cache_hit, correct)
@@ -200,7 +200,7 @@ class UsageTracker(UsesStore):
         self._spool.append(f'{{"call_id":{named},{said},"given":{given}}}\n'.encode())
         self._shipper.notice()
 
-    def _tell_once(self, odd: Odd, provider: str, name: str | None) -> None:
+    def _tell_once(self, odd: Oddities, provider: str, name: str | None) -> None:
         for sentence in odd.said:
             model = f"{provider}/{name}"
             if (model, sentence) not in self._told and len(self._told) < MOST_TOLD:
@@ -289,7 +289,7 @@ class UsageTracker(UsesStore):
                 found.append(parse_call(text))
             except ValueError as error:
                 logger.warning("a call is left out, since it cannot be read: %s", error)
-        once = [reduce(standing, one.told) for one in together(found)]
+        once = [reduce(merged_call, one.told) for one in group_tellings(found)]
         newest = sorted(once, key=lambda call: call.us, reverse=True)[:limit]
         return _answer([plain_entry(call) for call in newest], exact)
 

@@ -16,9 +16,9 @@ from core.agents.glance import Glance, glance
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
-from core.history.approvals.policy import Asked, Powers, Verdict, powers_of
+from core.history.approvals.policy import PolicySubject, Powers, Verdict, powers_of
 from core.history.callbacks.deliveries import with_callback
-from core.history.notices.told import with_told
+from core.history.notices.delivery_status import with_told
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
 from core.history.people.tokens import MAKE
@@ -146,7 +146,7 @@ class Audience:
             return None
         return cls(powers(user), bool(user.is_staff and user.has_perm(SET_POLICY)))
 
-    def verdict(self, request: Asked) -> Verdict:
+    def verdict(self, request: PolicySubject) -> Verdict:
         """Whether they may answer a request; what is rendered of one is the same for all of one verdict."""
         about = (request.approval_type, request.agent_id)  # all that policy looks at, and often the same
         if about not in self._found:
@@ -207,7 +207,7 @@ def read_approval(request_id: str) -> Approval | None:
 def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:
     """The signed-in user of each session that is still good: not ended, expired, idle, or of a changed password."""
     keys = {session_store.stored(key): key for key in session_keys}
-    decoded = {keys[row.pk]: row.get_decoded() for row in session_store.good().filter(pk__in=keys)}
+    decoded = {keys[row.pk]: row.get_decoded() for row in session_store.active_sessions().filter(pk__in=keys)}
     users = get_user_model().objects.in_bulk(
         {data[SESSION_KEY] for data in decoded.values() if SESSION_KEY in data}
     )

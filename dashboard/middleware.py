@@ -14,7 +14,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import page_not_found
 
 from core.errors import StoreUnavailable
-from core.history.people.accounts import Vanished
+from core.history.people.accounts import DeletedMeanwhile
 from core.history.people.actor import recorded_as
 from core.history.people.hashing import RETRY_SECONDS, TooManyTries
 from dashboard import words
@@ -131,4 +131,4 @@ def _overtaken(error: Exception) -> bool:
     if not isinstance(error, IntegrityError):
         return False
     refused = type(error.__cause__).__name__ in OVERTAKEN or str(error).startswith(OVERTAKEN_SQLITE)
-    return refused or isinstance(error, Vanished)
+    return refused or isinstance(error, DeletedMeanwhile)

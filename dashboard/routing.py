@@ -8,7 +8,7 @@ from django.urls import path, re_path
 from dashboard.live.consumers import LiveConsumer
 
 
-class Nothing(AsyncWebsocketConsumer):
+class UnknownSocket(AsyncWebsocketConsumer):
     """An address without a socket."""
 
     channel_layer_alias = "none"
@@ -20,7 +20,7 @@ class Nothing(AsyncWebsocketConsumer):
 
 # Django's types know views alone; Channels routes ASGI applications by the same patterns.
 _socket: Any = LiveConsumer.as_asgi()
-_nothing: Any = Nothing.as_asgi()
+_nothing: Any = UnknownSocket.as_asgi()
 websocket_urlpatterns: list[Any] = [
     path("ws/live/", _socket),
     path("ws/approvals/<uuid:request_id>/", _socket),

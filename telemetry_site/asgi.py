@@ -18,7 +18,7 @@ from django.db import connections  # noqa: E402
 
 from core.api.door import Door  # noqa: E402
 from core.history.configuration import note_or_log  # noqa: E402
-from core.history.database.sqlite import kept  # noqa: E402
+from core.history.database.sqlite import connection_pool  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from telemetry_site import garbage  # noqa: E402
 from telemetry_site.doors import Doors  # noqa: E402
@@ -36,7 +36,7 @@ garbage.settle()
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """The whole site. With its first request a process tells the record which settings it runs with."""
     if _unnoted.acquire(blocking=False):
-        kept.keep()
+        connection_pool.keep()
         # In a thread of its own: the first request may be a probe, which must not wait for the database.
         Thread(target=_note, name="note-settings", daemon=True).start()
     await routes(scope, receive, send)

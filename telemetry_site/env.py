@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
-from core.history.whole_file import Taken, whole_file
+from core.history.atomic_file import FileNameTaken, atomic_file
 from core.store.connections import connections_to
 from core.values.approvals import ALLOWED, NOT_ALLOWED
 
@@ -135,6 +135,6 @@ def development_secret_key(data_dir: Path) -> str:
     """A random key of this machine's own, kept in the data directory."""
     file = data_dir / "secret-key"
     while not file.exists():
-        with suppress(Taken), whole_file(file) as made:  # of several that start at once one makes it
+        with suppress(FileNameTaken), atomic_file(file) as made:  # of several that start at once one makes it
             made.write(secrets.token_urlsafe(64).encode())
     return file.read_text()

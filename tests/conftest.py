@@ -41,7 +41,7 @@ from core.history.people import rights_changes
 from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
-from dashboard.approvals import known, turns, unusual
+from dashboard.approvals import known_names, turns, unusual
 from dashboard.live import doorbells, feed
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
@@ -147,7 +147,7 @@ def nothing_tried_yet() -> None:
     tries.clear()
     answerable.forget()
     presets._version = None
-    known._read_at, known._known = -known.SECONDS, {}
+    known_names._read_at, known_names._known = -known_names.SECONDS, {}
     turns._read_at = -turns.SECONDS
     unusual._read_at, unusual._before, unusual._asked_for = -unusual.SECONDS, {}, frozenset()
 

@@ -9,7 +9,7 @@ TIMELINE_STEP = 5  # points of progress, of a hundred
 MAX_TASK_LENGTH = 2_000
 
 
-class Said(NamedTuple):
+class BeatReport(NamedTuple):
     """What a heartbeat says: status, progress within 0..1, task."""
 
     status: str
@@ -30,9 +30,9 @@ class AgentInstance:
         """A new run, of which nobody knows yet."""
         self.run_id = uuid.uuid4().hex
         self._told = ("", "")
-        self._entry: Said | None = None
+        self._entry: BeatReport | None = None
 
-    def to_tell(self, said: Said, mode: str) -> str:
+    def to_tell(self, said: BeatReport, mode: str) -> str:
         """agent_started, agent_stopped or agent_resumed when the record must hear of it, else ''.
 
         What was never confirmed is told again with the next beat; told twice, it counts once.
@@ -43,7 +43,7 @@ class AgentInstance:
         told = mode == "finished" and (known, status) == ("agent_stopped", said.status)
         return "" if told else "agent_stopped"
 
-    def is_change(self, said: Said) -> bool:
+    def is_change(self, said: BeatReport) -> bool:
         """Whether this belongs into the timeline: another status or task, or five points of progress."""
         last = self._entry
         if said == last:
@@ -53,7 +53,7 @@ class AgentInstance:
         # Rounded: 0.15 - 0.1 is a little less than 0.05.
         return round(100 * abs(said.progress - last.progress), 6) >= TIMELINE_STEP
 
-    def confirm(self, said: Said, tell: str, *, change: bool) -> None:
+    def confirm(self, said: BeatReport, tell: str, *, change: bool) -> None:
         """Redis has it."""
         if tell:
             self._told = (tell, said.status)

@@ -1,16 +1,16 @@
 """What an agent says while several of its waits run at once: threads, tasks, one within another."""
 
-from .instance import Said
+from .instance import BeatReport
 
 
 class Wait:
     """One that runs, and what is said while it is the newest."""
 
-    def __init__(self, said: Said) -> None:
+    def __init__(self, said: BeatReport) -> None:
         self.said = said
 
 
-class Waits:
+class WaitStack:
     """Those that run, oldest first. The newest counts; after the last of them, what was said before the first.
 
     What the agent itself says meanwhile stands. Its words are told from those of a wait by the object: they may be
@@ -19,9 +19,9 @@ class Waits:
 
     def __init__(self) -> None:
         self._running: list[Wait] = []
-        self._before = Said("starting", 0.0, "")
+        self._before = BeatReport("starting", 0.0, "")
 
-    def begin(self, said: Said, last: Said) -> Wait:
+    def begin(self, said: BeatReport, last: BeatReport) -> Wait:
         """`said` is said from now on; `last` was said until now."""
         if self._is_own(last):
             self._before = last
@@ -30,7 +30,7 @@ class Waits:
         self._running.append(Wait(said))
         return self._running[-1]
 
-    def end(self, wait: Wait, last: Said) -> Said:
+    def end(self, wait: Wait, last: BeatReport) -> BeatReport:
         """What is said after `wait`; `last` was said until now."""
         own = self._is_own(last)
         self._running.remove(wait)
@@ -39,5 +39,5 @@ class Waits:
             return last
         return self._running[-1].said if self._running else self._before
 
-    def _is_own(self, last: Said) -> bool:
+    def _is_own(self, last: BeatReport) -> bool:
         return all(wait.said is not last for wait in self._running)

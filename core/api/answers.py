@@ -105,7 +105,7 @@ def _line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
-def request_said(request: ApprovalRequest) -> dict[str, Any]:
+def request_body(request: ApprovalRequest) -> dict[str, Any]:
     """A request as agents read it; times are ISO 8601 in UTC, `timeout` seconds or null for none."""
     return {
         "id": request.request_id,
@@ -121,7 +121,7 @@ def request_said(request: ApprovalRequest) -> dict[str, Any]:
     }
 
 
-def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
+def outcome_body(response: ApprovalResponse) -> dict[str, Any]:
     """An outcome as agents read it."""
     return {
         "id": response.request_id,

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
+from core.api.answers import Refused, Reply, not_taken, outcome_body, request_body, sentence
 from core.api.desk import Desk
-from core.api.ends import until
-from core.api.living import BYTES_AT_ONCE, only, with_fields
+from core.api.living import BYTES_AT_ONCE, refuse_other_fields, with_fields
+from core.api.waiters import until
 from core.approval_gates import ApprovalGate
 from core.approvals import asking, waiting
-from core.approvals.asking import Asked
+from core.approvals.asking import StoredRequest
 from core.approvals.proof import public_keys
 from core.approvals.question import (
     checked_claim,
@@ -26,7 +26,7 @@ from core.approvals.question import (
 from core.approvals.request import ApprovalRequest, refusal
 from core.approvals.waiting import Hearing
 from core.errors import AlreadyCollected, StoreRefused
-from core.history.callbacks import asked as callbacks
+from core.history.callbacks import subscriptions as callbacks
 from core.history.notices import addresses
 from core.history.people.tokens import Bearer
 from core.store.approvals import each_asked, expect_no_call, read_asker, read_record, read_waiting, valid_id
@@ -45,12 +45,12 @@ def ask(agent: str, token: str, body: dict[str, Any], idempotency_key: str) -> R
     """Store a request: 201, or 200 for the one that its key names already. token: its SHA-256, 64 hex digits."""
     url = body.get("callback_url")
     _refuse_callback(url)
-    only(body, FIELDS)
+    refuse_other_fields(body, FIELDS)
     key = body.get("key") or idempotency_key or None
     if idempotency_key and body.get("key") not in (None, idempotency_key):
         raise Refused(400, "key", "“key” and the header Idempotency-Key differ: send one of them.", of="key")
 
-    def stored() -> Asked:
+    def stored() -> StoredRequest:
         question = checked_question(
             agent,
             body.get("type"),  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def ask(agent: str, token: str, body: dict[str, Any], idempotency_key: str) -> R
         return asking.ask(open_store(), question)
 
     try:
-        asked: Asked = with_fields(stored, {"approval_type": "type"})
+        asked: StoredRequest = with_fields(stored, {"approval_type": "type"})
     except StoreRefused as error:
         raise not_taken(error, "context") from error
     except Refused as refused:
@@ -72,9 +72,9 @@ def ask(agent: str, token: str, body: dict[str, Any], idempotency_key: str) -> R
         raise
     request = asked.request
     if url is not None:
-        callbacks.wish(request.request_id, token, url)
+        callbacks.subscribe(request.request_id, token, url)
         expect_no_call(open_store(), request.request_id, request.timeout_seconds)
-    return Reply(200 if asked.was_there else 201, request_said(request))
+    return Reply(200 if asked.was_there else 201, request_body(request))
 
 
 def _refuse_callback(url: Any) -> None:
@@ -83,10 +83,10 @@ def _refuse_callback(url: Any) -> None:
         return
     try:
         if not isinstance(url, str) or len(url) > URL_LENGTH:
-            raise addresses.Refused(f"it must be a text of at most {URL_LENGTH:,} characters")
+            raise addresses.SendRefused(f"it must be a text of at most {URL_LENGTH:,} characters")
         if addresses.parsed(url).scheme == "http" and not addresses.may_be_plain():
-            raise addresses.Refused("it must begin with https://")
-    except addresses.Refused as error:
+            raise addresses.SendRefused("it must begin with https://")
+    except addresses.SendRefused as error:
         raise Refused(400, "callback_url", f"callback_url: {error}.", of="callback_url") from error
 
 
@@ -120,27 +120,27 @@ def find(agent: str, query: Mapping[str, str]) -> Reply:
                 return Reply(200, {"requests": found, "next": last})
             request = ApprovalRequest.of(record, now)
             if wanted in (None, request.status):
-                found.append(request_said(request))
+                found.append(request_body(request))
             size, last = size + len(record.context), record.request_id
     return Reply(200, {"requests": found})
 
 
 def read(agent: str, request_id: str) -> Reply:
     """The request, and what became of telling its asker."""
-    said = request_said(own(agent, request_id))
-    return Reply(200, {**said, "callback": callbacks.became_of(request_id)})
+    said = request_body(own_request(agent, request_id))
+    return Reply(200, {**said, "callback": callbacks.delivery_of(request_id)})
 
 
 def cancel(agent: str, request_id: str, body: dict[str, Any]) -> Reply:
     """Withdraw it; what has ended stays as it is, and is told."""
-    only(body, ("agent",))
-    own(agent, request_id)
+    refuse_other_fields(body, ("agent",))
+    own_request(agent, request_id)
     gate = ApprovalGate(agent_id=agent)
     cancelled = gate.cancel_request(request_id)
-    return Reply(200, {**request_said(own(agent, request_id)), "cancelled": cancelled})
+    return Reply(200, {**request_body(own_request(agent, request_id)), "cancelled": cancelled})
 
 
-def own(agent: str, request_id: str) -> ApprovalRequest:
+def own_request(agent: str, request_id: str) -> ApprovalRequest:
     """The request, where this agent asked it; 404 as for one that there never was."""
     request = ApprovalGate(agent_id=agent).get_request(request_id)
     if request is None or request.agent_id != agent:
@@ -213,19 +213,19 @@ def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     keys = public_keys()
     record = read_record(store, request_id) if keys else None
     if left is None or (keys and record is None):
-        return Reply(200, outcome_said(refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN))), 0.0
+        return Reply(200, outcome_body(refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN))), 0.0
     proven = hearing._replace(proof=checked_proof(record.digest if record else None))
     try:
         response = waiting.wait_for_end(store, request_id, time.monotonic(), proven)
     except AlreadyCollected as error:
         more = {"collected_by": error.collected_by, "collected_at": error.collected_at.isoformat()}
         raise Refused(409, "collected", sentence(error), of="claim", more=more) from error
-    return Reply(200, outcome_said(response)), 0.0
+    return Reply(200, outcome_body(response)), 0.0
 
 
 async def ended(desk: Desk, bearer: Bearer, agent: str, body: dict[str, Any]) -> Reply:
     """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
-    only(body, ("agent", "ids", "wait"))
+    refuse_other_fields(body, ("agent", "ids", "wait"))
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
         raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")

@@ -80,7 +80,7 @@ class Bearers:
             raise Refused(429, "tries", "Too many tokens that are none came from here.", after=wait)
 
 
-class Standing:
+class TokenChecks:
     """Whether the tokens of calls that wait, and of streams, are good: one question of the database for all of them.
 
     streams: the digests of the secrets that were shown for those that are open. Safe from several threads.
@@ -89,7 +89,7 @@ class Standing:
     def __init__(self, streams: Callable[[], Collection[str]]) -> None:
         self._streams, self._lock = streams, threading.Lock()
         self._calls: Counter[str] = Counter()  # that wait, by the digest of the secret that was shown
-        self._asked = _Asked(0.0, frozenset(), frozenset())
+        self._asked = _TokenLookup(0.0, frozenset(), frozenset())
         self._failed: tuple[float, Exception] = (0.0, Exception())
 
     @contextmanager
@@ -138,14 +138,14 @@ class Standing:
         last = self._asked
         if not last.is_new:  # the time counts from before the question
             waiting = frozenset((*self._streams(), *self._calls))
-            last = _Asked(time.monotonic() + STANDING_SECONDS, waiting, frozenset())
+            last = _TokenLookup(time.monotonic() + STANDING_SECONDS, waiting, frozenset())
         of = {digest} if last is self._asked else last.of | {digest}
-        good = tokens.good_of(of, timezone.now())
-        self._asked = _Asked(last.until, last.of | of, last.good | good)
+        good = tokens.valid_digests(of, timezone.now())
+        self._asked = _TokenLookup(last.until, last.of | of, last.good | good)
         return good
 
 
-class _Asked(NamedTuple):
+class _TokenLookup(NamedTuple):
     """What the database said: of which secrets, and which of them are good; until when (monotonic) that counts."""
 
     until: float

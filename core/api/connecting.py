@@ -6,9 +6,9 @@ from typing import Any
 from django.urls import reverse
 
 from core.api.answers import Refused, Reply
-from core.api.living import only, with_fields
+from core.api.living import refuse_other_fields, with_fields
 from core.history.agents import devices, renewal
-from core.history.agents.devices import LIVES, TooMany
+from core.history.agents.devices import LIVES, TooManyCodes
 from core.history.agents.renewal import AlreadyRenewed
 from core.history.people.tokens import SCOPES, Bearer
 from core.models import AgentToken
@@ -19,14 +19,14 @@ GONE = "This code is over: it was not confirmed in time, its place was needed, o
 
 def begin(body: dict[str, Any], address: str) -> Reply:
     """A code for a command without a token: 201. `address` is where it asks from."""
-    only(body, ASKED)
+    refuse_other_fields(body, ASKED)
     scopes = body.get("scopes", list(SCOPES))
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
         raise Refused(400, "scopes", "scopes must be a list of texts.", of="scopes")
     machine, agent, client = (body.get(field, "") for field in ("machine", "agent", "client"))
     try:
         code, secret = with_fields(partial(devices.begin, machine, agent, tuple(scopes), client, address), {})
-    except TooMany as error:
+    except TooManyCodes as error:
         raise Refused(429, "too_many", str(error), after=60) from error
     times = {"expires_in": int(LIVES.total_seconds()), "interval": devices.INTERVAL_SECONDS}
     names = {
@@ -39,7 +39,7 @@ def begin(body: dict[str, Any], address: str) -> Reply:
 
 def fetch(body: dict[str, Any]) -> Reply:
     """The token, once a person gave it: 200, and 202 while nobody has."""
-    only(body, ("device_code",))
+    refuse_other_fields(body, ("device_code",))
     secret = body.get("device_code")
     if not isinstance(secret, str) or not secret:
         raise Refused(400, "device_code", "device_code must be a text.", of="device_code")

@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 
 from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
-from core.api.bearers import Bearers, Standing, secret_of
-from core.api.ends import Ends, Happenings, Mail
+from core.api.bearers import Bearers, TokenChecks, secret_of
 from core.api.fullness import Fullness
 from core.api.listeners import Listeners
-from core.api.living import Beating
+from core.api.living import RunRegistry
+from core.api.waiters import EndWaiters, EventWaiters, MailboxWaiters
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
 from core.values.approvals import UNAVAILABLE
@@ -61,11 +61,11 @@ class Desk:
     """One for all rooms of a process. Nothing is opened and no thread started before the first call."""
 
     def __init__(self) -> None:
-        self.bearers, self.beating = Bearers(), Beating()
-        self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
+        self.bearers, self.beating = Bearers(), RunRegistry()
+        self.ends, self.mail, self.happenings = EndWaiters(), MailboxWaiters(), EventWaiters()
         self.listeners, self.fullness = Listeners(self.run), Fullness()
         self.streams: Counter[str] = Counter()  # that are open, by the digest of the secret that was shown
-        self.standing = Standing(lambda: list(self.streams))
+        self.standing = TokenChecks(lambda: list(self.streams))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
 
     async def run(self, action: Callable[[], Any]) -> Any:

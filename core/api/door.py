@@ -3,19 +3,19 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from core.api.aap.room import Provider
+from core.api.aap.room import ProtocolRoom
 from core.api.desk import Desk, Receive, Room, Scope, Send
-from core.api.mcp.room import ADDRESS, ModelContext
-from core.api.otlp.room import ADDRESSES, Telemetry
-from core.api.routes import Calls
+from core.api.mcp.room import ADDRESS, McpRoom
+from core.api.otlp.room import ADDRESSES, OtlpRoom
+from core.api.routes import ApiRoom
 
 # A prefix that ends with / is a beginning, every other one the very address. A room is made with the desk, reads
 # nothing of a body before `desk.bearer`, and may be an ASGI application of any kind. One line here is a new room.
 ROOMS: dict[str, Callable[[Desk], Room]] = {
-    "/api/v1/": Calls,
-    **dict.fromkeys(ADDRESSES, Telemetry),
-    ADDRESS: ModelContext,
-    "/api/aap/": Provider,
+    "/api/v1/": ApiRoom,
+    **dict.fromkeys(ADDRESSES, OtlpRoom),
+    ADDRESS: McpRoom,
+    "/api/aap/": ProtocolRoom,
 }
 
 

@@ -139,13 +139,13 @@ async def claude_code(
     )
 
 
-def opened(agent: str, body: Mapping[str, Any]) -> tuple[str, str]:
+def open_tool_request(agent: str, body: Mapping[str, Any]) -> tuple[str, str]:
     """A tool that nobody holds: the request of its call, and the name for which its answer is taken."""
     tool = Tool.of(body)
     return _asked(agent, tool, (CHANGES, EDITED)), tool.use
 
 
-async def answered(desk: Desk, bearer: Bearer, agent: str, request: ApprovalRequest, use: str) -> Reply:
+async def tool_answer(desk: Desk, bearer: Bearer, agent: str, request: ApprovalRequest, use: str) -> Reply:
     """What became of it: 202 while nobody has answered. Refused where another call has taken the answer."""
     hearing = asking.hearing(use, (CHANGES, EDITED))
     reply = await asking.outcome(desk, bearer, agent, request.request_id, 0, hearing)
@@ -303,10 +303,10 @@ def _hear(desk: Desk, bearer: Bearer, agent: str, body: Mapping[str, Any]) -> No
         desk.beating.take("beat", bearer.number, agent, {"run": run, "status": status, "task": task})
 
 
-def _use(agent: str, kind: str, body: Mapping[str, Any]) -> list[tools.Use]:
+def _use(agent: str, kind: str, body: Mapping[str, Any]) -> list[tools.ToolUse]:
     """What became of the tool that an event tells of; nothing where it does not say which call of whose session."""
     session, use, name = (body.get(field) for field in ("session_id", "tool_use_id", "tool_name"))
     if not (isinstance(session, str) and isinstance(use, str) and isinstance(name, str)):
         return []
     use, name = use[:NAME_LENGTH], name[:NAME_LENGTH]
-    return [tools.Use(agent, kind, use, (f"{session}:{use}"[:NAME_LENGTH],), name, time.time_ns())]
+    return [tools.ToolUse(agent, kind, use, (f"{session}:{use}"[:NAME_LENGTH],), name, time.time_ns())]

@@ -45,9 +45,9 @@ class Listeners:
         self._back_by: dict[str, float] = {}  # those of which nobody waits just now
         self._gone: dict[str, None] = {}
 
-    def call(self) -> "Call":
+    def call(self) -> "WaitingCall":
         """A call that is answered now."""
-        return Call(self)
+        return WaitingCall(self)
 
     def came(self, request_id: str) -> None:
         """One more waits for it."""
@@ -109,7 +109,7 @@ class Listeners:
             await self._run(partial(_tell_pages, [*gone, *back]))
 
 
-class Call:
+class WaitingCall:
     """One call, while its context lasts. It waits for requests from `waits_for` on."""
 
     __slots__ = ("_heard", "_listeners", "_request_ids")

@@ -17,9 +17,9 @@ from core.api.answers import Refused, Reply, sentence, server_sent
 from core.event_streaming import EventStreamer, StreamEvent
 from core.events import publishing
 from core.feedback_loop import FeedbackLoop
-from core.gate.beating import NamedInstance
+from core.gate.heartbeats import NamedInstance
 from core.signals import mailbox
-from core.signals.signal import CoordinationSignal, Wanted
+from core.signals.signal import CoordinationSignal, SignalFilter
 from core.store.client import open_store
 from core.store.events import OWN_TYPES, TooManyTypes
 from core.store.signals import START
@@ -37,7 +37,7 @@ EVENT = ("agent", "type", "data")
 RATING = ("agent", "workflow", "stage", "tier", "quality", "metadata")
 
 
-class Run(NamedTuple):
+class RunKey(NamedTuple):
     """One run of an agent, whichever process of the site hears of it: by the token, its agent and the client's word."""
 
     token: int
@@ -48,7 +48,7 @@ class Run(NamedTuple):
 class _Beats(HeartbeatCoordinator):
     """For an agent that is elsewhere: by one token under one name it is one process to its watchers."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunKey) -> None:
         super().__init__()
         name, said = f"{run.token} {run.agent}", f"{run.token} {run.said} {run.agent}"
         self._instance: AgentInstance = NamedInstance(SPACE, name, said)
@@ -63,20 +63,20 @@ class _Beats(HeartbeatCoordinator):
             self.beat(said.get("status", "running"), said.get("progress", 0.0), said.get("task"))
 
 
-class Beating:
+class RunRegistry:
     """The runs that this process hears of, each with its last word; the oldest are forgotten."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._runs: OrderedDict[Run, _Beats] = OrderedDict()
+        self._runs: OrderedDict[RunKey, _Beats] = OrderedDict()
 
     def take(self, mode: str, token: int, agent: str, body: dict[str, Any]) -> Reply:
         """A start, a beat or a stop."""
-        only(body, BEAT)
+        refuse_other_fields(body, BEAT)
         said_run = body.get("run", "")
         if not isinstance(said_run, str) or len(said_run) > 255:
             raise Refused(400, "run", "run must be a text of at most 255 characters.", of="run")
-        run = Run(token, agent, said_run)
+        run = RunKey(token, agent, said_run)
         with self._lock:
             beats = self._runs.get(run)
             if beats is None:
@@ -93,7 +93,7 @@ class Beating:
 
 def send_signal(agent: str, body: dict[str, Any]) -> Reply:
     """Send to one agent, or to all without a target."""
-    only(body, SIGNAL)
+    refuse_other_fields(body, SIGNAL)
     names = {"signal_type": "type", "target_agent": "target", "ttl_seconds": "ttl"}
     signals = CoordinationSignals(agent_id=agent)
     signal_id = with_fields(
@@ -112,7 +112,7 @@ def send_signal(agent: str, body: dict[str, Any]) -> Reply:
 def take_signal(agent: str, query: Mapping[str, str]) -> CoordinationSignal | None:
     """Consume the oldest that matches. With `claim`, the client's own word, it hears the same again for ten seconds."""
     wanted = with_fields(
-        lambda: Wanted(
+        lambda: SignalFilter(
             agent,
             checked_name(query.get("type"), "type"),
             checked_name(query["from"], "from") if "from" in query else None,
@@ -138,7 +138,7 @@ def put_back(agent: str, signal: CoordinationSignal) -> None:
 
 def publish(agent: str, body: dict[str, Any]) -> Reply:
     """Publish an event with the agent as its source; types of our own are nobody's."""
-    only(body, EVENT)
+    refuse_other_fields(body, EVENT)
     _refuse_own(body.get("type"))
     event = with_fields(
         lambda: publishing.checked_event(body.get("type"), body.get("data", {}), agent),  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def _read(kind: str, after: str) -> _Read:
         for event in following:
             after = event.event_id
             if event.event_type not in OWN_TYPES:
-                events.append((event, told(event)))
+                events.append((event, event_bytes(event)))
                 left -= len(events[-1][1])
             more = left <= 0 or len(events) >= EVENTS_AT_ONCE
             if more:
@@ -204,7 +204,7 @@ def _read(kind: str, after: str) -> _Read:
         return _Read(events, after, more, following.missed)
 
 
-def told(event: StreamEvent) -> bytes:
+def event_bytes(event: StreamEvent) -> bytes:
     """An event as a stream tells it."""
     return server_sent(event.event_type, event.event_id, event.to_dict())
 
@@ -216,7 +216,7 @@ def now_as_id() -> str:
 
 def rate(body: dict[str, Any]) -> Reply:
     """Keep what somebody thinks of a stage's work."""
-    only(body, RATING)
+    refuse_other_fields(body, RATING)
     names = {"workflow_name": "workflow", "stage_name": "stage", "quality_score": "quality"}
     said = [body.get(name) for name in ("workflow", "stage", "tier", "quality", "metadata")]
     return Reply(201, {"id": with_fields(lambda: FeedbackLoop().record_feedback(*said), names)})  # type: ignore[arg-type]
@@ -251,7 +251,7 @@ def _track(agent: str, call: Any) -> None:
     UsageTracker.get_instance().track_llm_call(**said)
 
 
-def only(body: Mapping[str, Any], fields: tuple[str, ...]) -> None:
+def refuse_other_fields(body: Mapping[str, Any], fields: tuple[str, ...]) -> None:
     """Refused for a field that there is not."""
     unknown = sorted(set(body) - set(fields))
     if unknown:

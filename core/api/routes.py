@@ -25,7 +25,7 @@ from core.api.desk import (
     refused_by,
     unless_gone,
 )
-from core.api.ends import until
+from core.api.waiters import until
 from core.history.people.tokens import Bearer
 from core.signals.signal import CoordinationSignal
 from core.values.json import loads_from_outside
@@ -35,7 +35,7 @@ STRANGERS_BYTES = 64 * 1024  # of what is sent without a token
 LOOK_SECONDS = 10.0  # after which a mailbox is looked at, whatever was heard of it
 
 
-class Call(NamedTuple):
+class ApiCall(NamedTuple):
     """What came: whose it is, the fields of the address, the body as an object, the key of the header, and the id.
 
     last: what the client of a stream had last.
@@ -67,26 +67,26 @@ class Route(NamedTuple):
     """
 
     scope: str
-    answer: Callable[[Call], Reply | Awaitable[Reply | Stream]]
+    answer: Callable[[ApiCall], Reply | Awaitable[Reply | Stream]]
     waits: bool = False
 
 
-def _beat(mode: str, call: Call) -> Reply:
+def _beat(mode: str, call: ApiCall) -> Reply:
     return call.desk.beating.take(mode, call.bearer.number, call.agent, call.body)
 
 
-def _told(tell: Callable[[str, dict[str, Any]], Reply], call: Call) -> Reply:
+def _told(tell: Callable[[str, dict[str, Any]], Reply], call: ApiCall) -> Reply:
     """A signal or an event: there is no bound to how many an agent sends, but what others need is left free."""
     call.desk.fullness.refuse()
     return tell(call.agent, call.body)
 
 
-def _outcome(call: Call) -> Awaitable[Reply]:
+def _outcome(call: ApiCall) -> Awaitable[Reply]:
     seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.hearing_of(call.query)
     return asking.outcome(call.desk, call.bearer, call.agent, call.id, seconds, hearing)
 
 
-async def _signal(call: Call) -> Reply:
+async def _signal(call: ApiCall) -> Reply:
     """The oldest of a type, waiting for it; one that nobody is there to hear any more stays in its mailbox."""
     seconds, agent, run = asking.wait_seconds(call.query.get("wait")), call.agent, call.desk.run
 
@@ -151,7 +151,7 @@ _PLAIN = {way for way in ROUTES if "{" not in way[1]}
 _PATTERNS = {path: re.compile(path.replace("{id}", "([^/]+)")) for _method, path in ROUTES}
 
 
-class Calls:
+class ApiRoom:
     """Answers what agents ask in our own words."""
 
     def __init__(self, desk: Desk) -> None:
@@ -184,7 +184,7 @@ class Calls:
         query = query_of(scope)
         key = header(scope, b"idempotency-key").decode("latin-1")
         last = header(scope, b"last-event-id").decode("latin-1")
-        call = Call(bearer, query, body, key, named, self._desk, last)
+        call = ApiCall(bearer, query, body, key, named, self._desk, last)
         if route.scope:
             require(bearer, route.scope)
         if route.waits:

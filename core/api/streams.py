@@ -31,7 +31,7 @@ async def of_request(
     desk: Desk, bearer: Bearer, agent: str, request_id: str, query: Mapping[str, str]
 ) -> Stream:
     """One event `outcome` when the request has ended, or `refused` where the claim is somebody else's."""
-    await desk.run(partial(asking.own, agent, request_id))
+    await desk.run(partial(asking.own_request, agent, request_id))
     hearing = asking.hearing_of(query)
 
     async def pieces() -> AsyncGenerator[bytes, None]:

@@ -39,7 +39,7 @@ _nobody_said = OnceAMinute()  # for each kind and agent
 _REFUSED = f"{CANCELLED}: its asker was refused, as no reply came"
 
 
-class Asked(NamedTuple):
+class StoredRequest(NamedTuple):
     """A request that is stored, and until when its asker waits for it: monotonic, and by Redis's clock.
 
     The latter is None for one that was found there, where anybody may have changed it.
@@ -55,7 +55,7 @@ class Asked(NamedTuple):
         return self.deadline_ms is None
 
 
-def opened(store: Store, question: Question, claim: str) -> Pending:
+def open_pending(store: Store, question: Question, claim: str) -> Pending:
     """What `ask` stores or finds, and how its asker itself hears the answer: a yes is held to what it asked.
 
     claim: the name that an approval is for, or ''. Raises what `ask` raises.
@@ -65,7 +65,7 @@ def opened(store: Store, question: Question, claim: str) -> Pending:
     return Pending(asked.request, asked.deadline, hearing_of(claim, question, keys, asked.deadline_ms))
 
 
-def ask(store: Store, question: Question) -> Asked:
+def ask(store: Store, question: Question) -> StoredRequest:
     """Store a request, or find the one that its key names.
 
     A wait that is longer than 5 s tries again for so long. Raises StoreUnavailable where it was not confirmed: then
@@ -95,10 +95,10 @@ def ask(store: Store, question: Question) -> Asked:
     request = ApprovalRequest(
         request_id, approval_type, agent_id, body, asked_at, seconds, key=key, digest=question.digest
     )
-    return _warned(Asked(request, deadline, int(deadline_ms)), nobody)
+    return _warned(StoredRequest(request, deadline, int(deadline_ms)), nobody)
 
 
-def _warned(asked: Asked, nobody: bytes) -> Asked:
+def _warned(asked: StoredRequest, nobody: bytes) -> StoredRequest:
     """With a warning where the site says that nobody can approve it now; in the log once a minute for each kind."""
     if nobody != b"1":
         return asked
@@ -125,7 +125,7 @@ def _too_much(question: Question, what: bytes, most: bytes) -> StoreRefused:
     return StoreRefused(f"{waits}: wait for answers, or cancel_request some")
 
 
-def _found(store: Store, question: Question, request_id: str) -> Asked | None:
+def _found(store: Store, question: Question, request_id: str) -> StoredRequest | None:
     """The request that the key names, and what is left of its time; None where the server has nothing of it."""
     try:
         record, now = approvals.read_record_and_time(store, request_id)
@@ -137,7 +137,7 @@ def _found(store: Store, question: Question, request_id: str) -> Asked | None:
         raise ValueError(ANOTHER.format(key=question.key, id=request_id))
     left = (record.deadline_at - now).total_seconds()
     request = replace(ApprovalRequest.of(record, now), digest=question.digest)
-    return Asked(request, time.monotonic() + left)
+    return StoredRequest(request, time.monotonic() + left)
 
 
 def _stored(store: Store, question: Question, deadline: float, gone: bytes) -> list[bytes]:

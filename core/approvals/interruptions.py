@@ -26,7 +26,7 @@ class _Terminated(BaseException):
         self.number = number
 
 
-class Guard:
+class WithdrawalGuard:
     """While an asker waits: withdraws its request when it is interrupted. Without `withdraw` it stays out of it.
 
     Handlers of SIGTERM and SIGHUP are set only in the main thread and where none is; the process ends by the
@@ -37,7 +37,7 @@ class Guard:
         self._withdraw = withdraw
         self._handled: list[signal.Signals] = []
 
-    def __enter__(self) -> "Guard":
+    def __enter__(self) -> "WithdrawalGuard":
         if self._withdraw is not None and threading.current_thread() is threading.main_thread():
             self._handled = [number for number in ENDING if signal.getsignal(number) == signal.SIG_DFL]
             for number in self._handled:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import StoreMisconfigured
 from ..store.configuration import setting
 from ..values import ed25519
-from ..values.signature import Said, message, parse_public_keys, parse_signature
+from ..values.signature import SignaturePayload, message, parse_public_keys, parse_signature
 
 KEY_SETTING = "TELEMETRY_DECISION_KEY"
 Verify = Callable[[bytes, bytes, bytes], bool]
@@ -37,7 +37,7 @@ class Proof(NamedTuple):
         key = self.keys.get(signature.key_id)
         if key is None:
             return f"it is signed with another key, {signature.key_id}"
-        said = Said(request_id, self.digest, status, person, reason)
+        said = SignaturePayload(request_id, self.digest, status, person, reason)
         signed = message(said, signature.key_id, signature.moment_ms)
         if not verifier()(key, signed, signature.signature):
             return "its signature is not of this answer to what was asked"

@@ -27,14 +27,14 @@ from ..values.approvals import (
     RESPONSE_OF_END,
     UNAVAILABLE,
     UNKNOWN,
-    mark_of,
+    approval_mark,
 )
 from ..values.digests import edited_digest
 from ..values.json import loads_strictly
 from ..values.malformed import ODD
 from ..values.moments import at
 from ..values.pairs import pairs
-from ..values.signature import said_as
+from ..values.signature import signed_status
 from .proof import Proof
 from .request import ApprovalRequest, ApprovalResponse, is_away, refusal
 
@@ -46,8 +46,8 @@ NO_SUCH_REQUEST = "unknown: no such request"
 LOST = "cancelled: lost by the server, which no longer knows the request"
 TOO_LATE = "cancelled: the asker's time was up before the server's"
 _PENDING, _UNKNOWN = PENDING.encode(), UNKNOWN.encode()
-_MEANINGS = {(status, mark_of(status), "") for status in ENDS}
-_MEANINGS |= {(status, mark_of(status, answer), answer) for answer, status in ANSWER_OF.items()}
+_MEANINGS = {(status, approval_mark(status), "") for status in ENDS}
+_MEANINGS |= {(status, approval_mark(status, answer), answer) for answer, status in ANSWER_OF.items()}
 _END = (
     *(b"status", b"approved", b"responder", b"reason", b"ended_ms"),
     *(b"channel", b"signature", b"answer", b"arguments"),
@@ -243,7 +243,7 @@ def _outcome(request_id: str, end: list[bytes | None], hearing: Hearing) -> Appr
         signature=signature,
     )
     if hearing.proof is not None and status in (APPROVED, REJECTED):  # else it is nobody's answer
-        said = said_as(status, answer, edited_digest(edited))
+        said = signed_status(status, answer, edited_digest(edited))
         response = proven(response, said, hearing.proof, signature)
     if response.approved and answer and not _understands(hearing, answer):
         return refusal(request_id, NOT_UNDERSTOOD, UNAVAILABLE)
@@ -306,7 +306,9 @@ def _told(line: Line, response: ApprovalResponse) -> ApprovalResponse:
     return response
 
 
-def _marked(response: ApprovalResponse, mark: approvals.Mark | None, claim: str) -> ApprovalResponse:
+def _marked(
+    response: ApprovalResponse, mark: approvals.CollectionMark | None, claim: str
+) -> ApprovalResponse:
     """The response with what its mark tells; one that is not this claim's own is refused."""
     if mark is None:
         return _malformed(response.request_id, "has no request that could be claimed") if claim else response

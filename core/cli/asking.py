@@ -8,7 +8,7 @@ from typing import Any
 
 from ..approvals.request import ApprovalResponse
 from ..errors import StoreUnavailable
-from ..gate.forms import seconds_of
+from ..gate.conversion import seconds_of
 from ..gate.gate import Gate
 from ..values.approvals import APPROVED, CANCELLED, CHANGES, DENIED, PENDING, SYSTEM, TIMEOUT
 from ..values.text import one_line

@@ -48,11 +48,11 @@ def cmd_telemetry_mcp(args: Namespace) -> int:
         raise ValueError("the package mcp is missing: install agent-telemetry[mcp]")
     query = {"agent": args.agent or said.get("TELEMETRY_AGENT", ""), "timeout": str(args.timeout)}
     address = f"{site.rstrip('/')}/mcp?{urlencode({name: said for name, said in query.items() if said})}"
-    asyncio.run(_serve(Site(address, token)))
+    asyncio.run(_serve(McpSite(address, token)))
     return DONE
 
 
-class Site:
+class McpSite:
     """The MCP server of the site, asked anew for each call, and again while it is away."""
 
     def __init__(self, address: str, token: str) -> None:
@@ -69,14 +69,14 @@ class Site:
 
         said = {"key": uuid.uuid4().hex, **arguments} if name == ASKS else arguments
         if takes_tasks:
-            return await self._patiently(lambda client: tasks.begin(client, name, said), tasks.Taker())
+            return await self._patiently(lambda client: tasks.begin(client, name, said), tasks.TaskSupport())
         return await self._patiently(lambda client: client.call_tool(name, said))
 
     async def of_task(self, method: str, task_id: str) -> Any:
         """What it says of a task."""
         from . import mcp_tasks as tasks
 
-        said = await self._patiently(lambda client: tasks.say(client, method, task_id), tasks.Taker())
+        said = await self._patiently(lambda client: tasks.say(client, method, task_id), tasks.TaskSupport())
         if isinstance(said, Exception):
             raise said
         return said
@@ -115,7 +115,7 @@ class Site:
         self._refused = self._refused or response.status_code in (401, 403)
 
 
-async def _serve(site: Site) -> None:
+async def _serve(site: McpSite) -> None:
     from mcp.server.lowlevel import Server
     from mcp.server.stdio import stdio_server
     from mcp.shared.exceptions import MCPError
@@ -147,7 +147,7 @@ async def _serve(site: Site) -> None:
         await server.run(reading, writing, server.create_initialization_options())
 
 
-def _of_task(site: Site, method: str) -> Any:
+def _of_task(site: McpSite, method: str) -> Any:
     """What is answered to one method of tasks; an error of the site is the client's to read."""
     from mcp.server.mcpserver import require_client_extension
 

@@ -21,33 +21,33 @@ class TaskParams(RequestParams):
     task_id: str
 
 
-class Told(Result):
+class SiteResult(Result):
     """What the site says, with whatever is in it."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class Begun(Told):
+class CreatedTask(SiteResult):
     """A task that a call of a tool began."""
 
     result_type: Literal["task"] = "task"
 
 
-class _About(Request[TaskParams, str]):
+class _TaskRequest(Request[TaskParams, str]):
     name_param = "taskId"
 
 
-class Taker(ClientExtension):
+class TaskSupport(ClientExtension):
     """Says to the site that tasks are taken; whoever called has them as they are."""
 
     identifier = IDENTIFIER
 
-    def claims(self) -> list[ResultClaim[Begun]]:
+    def claims(self) -> list[ResultClaim[CreatedTask]]:
         """The one result that is none of the tool's own."""
-        return [ResultClaim(result_type="task", model=Begun, resolve=_nobody_waits)]
+        return [ResultClaim(result_type="task", model=CreatedTask, resolve=_nobody_waits)]
 
 
-async def _nobody_waits(_begun: Begun, _context: Any) -> Any:
+async def _nobody_waits(_begun: CreatedTask, _context: Any) -> Any:
     raise AssertionError("a task is handed on, and not waited for here")
 
 
@@ -65,9 +65,9 @@ async def begin(client: Any, name: str, arguments: dict[str, Any]) -> dict[str, 
 
 async def say(client: Any, method: str, task_id: str) -> dict[str, Any] | MCPError:
     """What the site says to one of the methods. That there is no such task is an answer too, and not asked again."""
-    asked = _About(method=method, params=TaskParams(task_id=task_id))
+    asked = _TaskRequest(method=method, params=TaskParams(task_id=task_id))
     try:
-        return _wire(await client.session.send_request(asked, Told))
+        return _wire(await client.session.send_request(asked, SiteResult))
     except MCPError as error:
         if error.error.code != INVALID_PARAMS:
             raise

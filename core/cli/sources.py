@@ -25,7 +25,7 @@ from ..usage.call import (
     TIME,
     TOKENS,
     Call,
-    Kind,
+    FieldKind,
     told_call,
 )
 from ..usage.provider_usage import read_usage
@@ -230,7 +230,7 @@ def _ungrouped(group: str, within: Record) -> dict[str, Any]:
     return {names[key]: value for key, value in within.items() if key in names}
 
 
-def _value(said: Any, kind: Kind) -> Any:
+def _value(said: Any, kind: FieldKind) -> Any:
     """A value as JSON has it, or as the text that CSV makes of it."""
     if kind is MONEY:
         return nano_dollars(Decimal(str(said)))

@@ -18,7 +18,7 @@ from ..values.names import checked_name
 from ..values.pairs import pairs
 from ..values.trouble import Trouble
 from .event import StreamEvent, id_numbers, read_entry
-from .place import Place
+from .stream_position import StreamPosition
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Follower:
         # Who follows one type goes on from an event of that type.
         self._own = int(event_types is not None and len(event_types) == 1 and "-" in self._start)
         self.missed, self._look_at = 0, 0.0
-        self._places: dict[bytes, Place] = {}
+        self._places: dict[bytes, StreamPosition] = {}
         self._many = MANY_TYPES
         self._pause, self._trouble = 0.0, Trouble(logger)
         self._line = store.line()
@@ -102,7 +102,7 @@ class Follower:
         places = [place for place in self._places.values() if not place.held]
         if not places:
             return
-        left = self._line.run(commands.kept(self._keys, [place.event_type for place in places]))
+        left = self._line.run(commands.stream_bounds(self._keys, [place.event_type for place in places]))
         for place, kept in zip(places, left, strict=True):
             gone = place.gap(kept)
             if gone:
@@ -117,7 +117,7 @@ class Follower:
         if key in self._places:
             self._places[key].aside_until = 0.0
             return False
-        self._places[key] = Place(event_type, self._start, self._own)
+        self._places[key] = StreamPosition(event_type, self._start, self._own)
         self._look_at = 0.0
         return True
 
@@ -170,7 +170,7 @@ class Follower:
         return self._line.read_streams(after, seconds, count=self._asked)
 
     def _safe_until(
-        self, reply: list[tuple[bytes, Any]], held_before: Sequence[Place]
+        self, reply: list[tuple[bytes, Any]], held_before: Sequence[StreamPosition]
     ) -> tuple[int, int] | None:
         """Take a reply in; the id up to which no stream has an event that was not read. None: all of them."""
         bounds = [id_numbers(place.held[-1][0]) for place in held_before]

@@ -23,7 +23,7 @@ _NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
-class Bars:
+class RatingThresholds:
     """Where the bands begin, and how many ratings a tier needs before it is judged."""
 
     low: float = 0.7
@@ -32,7 +32,7 @@ class Bars:
     samples: int = 10
 
 
-class Claim(NamedTuple):
+class RatingClaim(NamedTuple):
     """That the mean of these ratings is on one side of a bar."""
 
     scores: Sequence[float]
@@ -46,12 +46,12 @@ class Claim(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TierAdvice:
     """The tier to use, what is claimed of the ratings, and what follows from it."""
 
     tier: ModelTier
     why: str
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[RatingClaim, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -76,23 +76,25 @@ def interval(scores: Sequence[float]) -> tuple[float, float]:
     return _lower_bound(scores), 1 - _lower_bound([1 - score for score in scores])
 
 
-def judge(current: ModelTier, ratings: dict[ModelTier, Sequence[float]], bars: Bars) -> Verdict:
+def judge(
+    current: ModelTier, ratings: dict[ModelTier, Sequence[float]], bars: RatingThresholds
+) -> TierAdvice:
     """What the newest ratings of `current`, and of the tier below it, advise."""
     scores = ratings.get(current, ())
     count = len(scores)
     if count < bars.samples:
-        return Verdict(current, f"keep: {count} of the {bars.samples} ratings that a judgement needs")
+        return TierAdvice(current, f"keep: {count} of the {bars.samples} ratings that a judgement needs")
     mean = math.fsum(scores) / count
     if mean < bars.low:
         return _climb(current, scores, bars)
     if mean > bars.high:
         return _step_down(current, scores, ratings, bars)
-    claims = (Claim(scores, bars.low, True), Claim(scores, bars.high, False))
-    return Verdict(current, f"keep: between {bars.low} and {bars.high}", claims)
+    claims = (RatingClaim(scores, bars.low, True), RatingClaim(scores, bars.high, False))
+    return TierAdvice(current, f"keep: between {bars.low} and {bars.high}", claims)
 
 
-def _climb(current: ModelTier, scores: Sequence[float], bars: Bars) -> Verdict:
-    claim = Claim(scores, bars.low, False)
+def _climb(current: ModelTier, scores: Sequence[float], bars: RatingThresholds) -> TierAdvice:
+    claim = RatingClaim(scores, bars.low, False)
     if current is TIERS[-1]:
         why = f"keep: below {bars.low}, but there is no tier above {current.value}"
     elif claim.level < LEVEL:
@@ -100,29 +102,32 @@ def _climb(current: ModelTier, scores: Sequence[float], bars: Bars) -> Verdict:
     else:
         current = TIERS[TIERS.index(current) + 1]
         why = f"climb: below {bars.low}"
-    return Verdict(current, why, (claim,))
+    return TierAdvice(current, why, (claim,))
 
 
 def _step_down(
-    current: ModelTier, scores: Sequence[float], ratings: dict[ModelTier, Sequence[float]], bars: Bars
-) -> Verdict:
-    claims = (Claim(scores, bars.high, True),)
+    current: ModelTier,
+    scores: Sequence[float],
+    ratings: dict[ModelTier, Sequence[float]],
+    bars: RatingThresholds,
+) -> TierAdvice:
+    claims = (RatingClaim(scores, bars.high, True),)
     keep = f"keep: above {bars.high}, but"
     if current is TIERS[0]:
-        return Verdict(current, f"{keep} there is no tier below {current.value}", claims)
+        return TierAdvice(current, f"{keep} there is no tier below {current.value}", claims)
     if claims[0].level < LEVEL:
-        return Verdict(current, f"{keep} the interval reaches it", claims)
+        return TierAdvice(current, f"{keep} the interval reaches it", claims)
     lower = TIERS[TIERS.index(current) - 1]
     record = ratings.get(lower, ())
     if len(record) < bars.samples:
         why = f"{lower.value} has {len(record)} of the {bars.samples} ratings that a judgement needs"
-        return Verdict(current, f"{keep} {why}", claims)
-    holds = Claim(record, bars.lower_tier, True)
+        return TierAdvice(current, f"{keep} {why}", claims)
+    holds = RatingClaim(record, bars.lower_tier, True)
     if holds.level < LEVEL:
         why = f"the interval of {lower.value} is not above {bars.lower_tier}"
-        return Verdict(current, f"{keep} {why}", claims)
+        return TierAdvice(current, f"{keep} {why}", claims)
     why = f"step down: above {bars.high}, and {lower.value} above {bars.lower_tier}"
-    return Verdict(lower, why, (*claims, holds))
+    return TierAdvice(lower, why, (*claims, holds))
 
 
 def _capital(scores: Sequence[float], bar: float) -> float:

@@ -8,9 +8,9 @@ from agent_framework import AgentSession, Content, Message
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import Kept
+from .run_file import RunFile
 
 
 async def run(
@@ -28,7 +28,7 @@ async def run(
     file that has the session while people are asked, and goes when the run has ended. Run the same program anew
     after a crash: it goes on there, and `input` is not sent again. options: of `agent.run`.
     """
-    async with Kept(keep) as kept, asking_async_with(gate) as asking:
+    async with RunFile(keep) as kept, asking_async_with(gate) as asking:
         begun = await kept.begun()
         if begun is None:
             session = agent.create_session()

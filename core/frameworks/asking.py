@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..errors import AlreadyCollected, StoreUnavailable
 from ..gate import AsyncGate, Gate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from ..values.approvals import EDITED, TIMEOUT, UNAVAILABLE
 from ..values.names import NAME_LENGTH
 
@@ -45,7 +45,7 @@ def key_of(*parts: object) -> str:
     return text if len(text) <= NAME_LENGTH else hashlib.sha256(text.encode()).hexdigest()
 
 
-class Calls:
+class CallKeys:
     """Names for calls that have no id which the next process knows: by tool, arguments and how often it came.
 
     thread: a name of the work, the same when its program is started again. A yes is for one call in one process: where
@@ -122,7 +122,7 @@ def _opened(gate: Gate, call: ToolCall, timeout: Timeout) -> ApprovalRequest | A
 
 
 async def asked_async(
-    gate: AsyncGate, calls: Sequence[ToolCall], timeout: Timeout, named: Calls | None = None
+    gate: AsyncGate, calls: Sequence[ToolCall], timeout: Timeout, named: CallKeys | None = None
 ) -> list[ApprovalResponse]:
     """The same, awaited. Where one cannot be asked, nobody waits for the others any more. named: who makes the keys."""
 

@@ -8,8 +8,8 @@ from claude_agent_sdk import HookMatcher, PermissionResultAllow, PermissionResul
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
-from ..gate.forms import seconds_of
-from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, ask_once_async, key_of, why_not
+from ..gate.conversion import seconds_of
+from .asking import TIMEOUT_OF_PEOPLE, CallKeys, ToolCall, ask_once_async, key_of, why_not
 
 EARLY_SECONDS = 60.0  # the client must not give up before people's time is up
 
@@ -66,7 +66,7 @@ def _asker(
     gate: AsyncGate | None, thread: str | None, timeout: float | str
 ) -> Callable[[str, dict[str, Any], str], Awaitable[ApprovalResponse]]:
     """Asks about one call, whose id is the last argument; one without is a call of its own."""
-    asking, calls = gate or AsyncGate(), None if thread is None else Calls(thread)
+    asking, calls = gate or AsyncGate(), None if thread is None else CallKeys(thread)
 
     async def ask(tool: str, given: dict[str, Any], use: str) -> ApprovalResponse:
         call = ToolCall(tool, given, use)

@@ -6,8 +6,8 @@ from crewai.hooks.dispatch import HookAborted, InterceptionPoint, on
 
 from ..approvals.request import ApprovalResponse
 from ..gate import Gate
-from ..gate.way import Timeout
-from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, ask_once, why_not
+from ..gate.transport import Timeout
+from .asking import TIMEOUT_OF_PEOPLE, CallKeys, ToolCall, ask_once, why_not
 
 
 def hold(
@@ -20,7 +20,7 @@ def hold(
     before is not heard again.
     """
     asking, refused = gate or Gate(), dict[int, str]()
-    calls = None if thread is None else Calls(thread)
+    calls = None if thread is None else CallKeys(thread)
 
     def answered(context: Any) -> ApprovalResponse:
         call = ToolCall(context.tool_name, context.tool_input, None)

@@ -8,11 +8,11 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate, Gate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from ..values.approvals import EDITED
 from .asking import (
     TIMEOUT_OF_PEOPLE,
-    Calls,
+    CallKeys,
     ToolCall,
     ask_once,
     asked_async,
@@ -43,7 +43,7 @@ def held(
     request, known by tool, arguments and how often it came; a yes that was heard before is not heard again. hidden:
     parameters that the framework fills, such as `tool_context`, which people are not shown.
     """
-    is_async, calls = inspect.iscoroutinefunction(function), None if thread is None else Calls(thread)
+    is_async, calls = inspect.iscoroutinefunction(function), None if thread is None else CallKeys(thread)
     if gate is not None and isinstance(gate, AsyncGate) is not is_async:
         raise TypeError(f"gate must be {'an AsyncGate' if is_async else 'a Gate'} for {_name(function)}")
     call_of = _calls_of(function, hidden)

@@ -10,7 +10,7 @@ from langgraph.types import Command
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate, Gate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from ..values.approvals import CHANGES, EDITED
 from .asking import (
     TIMEOUT_OF_PEOPLE,

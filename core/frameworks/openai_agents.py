@@ -7,9 +7,9 @@ from typing import Any
 from agents import Runner, RunState
 
 from ..gate import AsyncGate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import Kept
+from .run_file import RunFile
 
 
 async def run(
@@ -26,7 +26,7 @@ async def run(
     keep: a file that has the run's state while people are asked, and goes when it has ended. Run the same program
     anew after a crash: it goes on there, and `input` is not sent again. options: of `Runner.run`.
     """
-    async with Kept(keep) as kept, asking_async_with(gate) as asking:
+    async with RunFile(keep) as kept, asking_async_with(gate) as asking:
         text = await kept.begun()
         if text is None:
             result = await Runner.run(agent, input, **options)

@@ -10,9 +10,9 @@ from pydantic_ai.messages import ModelMessagesTypeAdapter
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
-from ..gate.way import Timeout
-from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import Kept
+from ..gate.transport import Timeout
+from .asking import TIMEOUT_OF_PEOPLE, CallKeys, ToolCall, asked_async, asking_async_with, key_of, why_not
+from .run_file import RunFile
 
 
 def approvals(
@@ -24,7 +24,7 @@ def approvals(
     again: then a call that waits is the same request, known by tool, arguments and how often it came; a yes that was
     heard before is not heard again. `run` keeps what the model said, too.
     """
-    asking, seen = gate or AsyncGate(), None if thread is None else Calls(thread)
+    asking, seen = gate or AsyncGate(), None if thread is None else CallKeys(thread)
 
     async def handle(_context: Any, requests: DeferredToolRequests) -> DeferredToolResults:
         calls = [ToolCall(call.tool_name, call.args_as_dict(), None) for call in requests.approvals]
@@ -47,7 +47,7 @@ async def run(
     keep: a file that has the messages while people are asked, and goes when the run has ended. Run the same program
     anew after a crash: it goes on there, and `prompt` is not sent again. options: of `agent.run`.
     """
-    async with Kept(keep) as kept, asking_async_with(gate) as asking:
+    async with RunFile(keep) as kept, asking_async_with(gate) as asking:
         begun = await kept.begun()
         if begun is None:
             result = await agent.run(prompt, **options)

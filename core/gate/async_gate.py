@@ -17,11 +17,11 @@ from ..approvals.waiting import Pending
 from ..errors import MalformedRecord, StoreUnavailable
 from ..values.approvals import UNAVAILABLE
 from ..values.numbers import checked_limit
-from .forms import seconds_of
-from .gate import Asks, by_default, checked_default, id_of, pending_of, sought
-from .hands import Hands
-from .waits import Waits
-from .way import MOVED_SECONDS, Asked, Heard, Timeout, question_of
+from .conversion import seconds_of
+from .gate import GateBase, by_default, checked_default, find_requests, id_of, pending_of
+from .request_waiters import RequestWaiters
+from .thread_pool import DaemonThreadPool
+from .transport import MOVED_SECONDS, AnswerOptions, AskOptions, Timeout, question_of
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -32,7 +32,7 @@ PAUSE_SECONDS = 0.5
 OVERTIME_SECONDS = 5.0
 
 
-class AsyncGate(Asks):
+class AsyncGate(GateBase):
     """`Gate` for `asyncio`: the same arguments and answers, awaited.
 
     Cancelling the task that asks withdraws its request, unless that has a key. Use it with `async with`, or `close` it.
@@ -44,8 +44,8 @@ class AsyncGate(Asks):
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._hands = Hands()
-        self._waits = Waits(self._way.ear)
+        self._threads = DaemonThreadPool()
+        self._waits = RequestWaiters(self._transport.end_listener)
         self._withdrawals: set[Future[None]] = set()
 
     async def ask(
@@ -63,9 +63,9 @@ class AsyncGate(Asks):
     ) -> ApprovalResponse:
         """Ask and wait: see `Gate.ask`."""
         checked_default(default)
-        how = Asked(key=key, understands=understands, revises=revises)
-        question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
-        opening = self._begun(partial(self._way.open, question, checked_claim(claim)))
+        how = AskOptions(key=key, understands=understands, revises=revises)
+        question = question_of(self._transport.agent, approval_type, context, timeout, convert, **how)
+        opening = self._begun(partial(self._transport.open, question, checked_claim(claim)))
         try:
             answer = await self._end_of(await asyncio.wrap_future(opening))
         except (StoreUnavailable, MalformedRecord) as error:
@@ -88,9 +88,9 @@ class AsyncGate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
         """Store a request, or find the one of this key: see `Gate.open`."""
-        how = Asked(key=key, understands=understands, revises=revises)
-        question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
-        opening = self._begun(partial(self._way.open, question, ""))
+        how = AskOptions(key=key, understands=understands, revises=revises)
+        question = question_of(self._transport.agent, approval_type, context, timeout, convert, **how)
+        opening = self._begun(partial(self._transport.open, question, ""))
         try:
             return (await asyncio.wrap_future(opening)).request
         except asyncio.CancelledError:
@@ -100,12 +100,15 @@ class AsyncGate(Asks):
 
     @overload
     async def wait(
-        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[Heard]
+        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[AnswerOptions]
     ) -> ApprovalResponse: ...
 
     @overload
     async def wait(
-        self, request: ApprovalRequest | str, timeout: float | str | timedelta, **hearing: Unpack[Heard]
+        self,
+        request: ApprovalRequest | str,
+        timeout: float | str | timedelta,
+        **hearing: Unpack[AnswerOptions],
     ) -> ApprovalResponse | None: ...
 
     async def wait(
@@ -121,7 +124,7 @@ class AsyncGate(Asks):
         seconds = math.inf if timeout is None else checked_limit(seconds_of(timeout), "timeout")
         limit = None if timeout is None else time.monotonic() + seconds
         pending = await self._run(
-            partial(pending_of, self._way, request, digest, claim, understands, seconds)
+            partial(pending_of, self._transport, request, digest, claim, understands, seconds)
         )
         return pending if isinstance(pending, ApprovalResponse) else await self._until(pending, limit)
 
@@ -129,7 +132,7 @@ class AsyncGate(Asks):
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
     ) -> list[ApprovalRequest]:
         """This agent's requests, newest first."""
-        return await self._run(partial(sought, self._way, key, status, agent))
+        return await self._run(partial(find_requests, self._transport, key, status, agent))
 
     async def claim(
         self, request: ApprovalRequest | str, name: str, *, digest: str | None = None
@@ -139,15 +142,15 @@ class AsyncGate(Asks):
 
     async def cancel(self, request: ApprovalRequest | str) -> bool:
         """Withdraw it; False when it has ended or is unknown."""
-        return await self._run(partial(self._way.cancel, id_of(request)))
+        return await self._run(partial(self._transport.cancel, id_of(request)))
 
     async def close(self) -> None:
         """Let every connection go, once what is withdrawn is: a process may end then."""
         under_way = [asyncio.wrap_future(one) for one in list(self._withdrawals)]
         if under_way:
             await asyncio.wait(under_way, timeout=WITHDRAW_SECONDS)
-        self._hands.close()
-        self._way.close()
+        self._threads.close()
+        self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,7 +161,7 @@ class AsyncGate(Asks):
     def _begun(self, action: Callable[[], Result]) -> "Future[Result]":
         if self._process != os.getpid():
             self._begin()  # a forked child has none of its parent's threads
-        return self._hands.run(action)
+        return self._threads.run(action)
 
     async def _run(self, action: Callable[[], Result]) -> Result:
         return await asyncio.wrap_future(self._begun(action))
@@ -188,7 +191,7 @@ class AsyncGate(Asks):
     ) -> tuple[ApprovalResponse | None, float, float]:
         """How it ended or None, in how many seconds it is due, and until when (monotonic) nobody need answer."""
         try:
-            answer, due = await self._run(partial(self._way.look, pending))
+            answer, due = await self._run(partial(self._transport.look, pending))
         except StoreUnavailable as error:
             now = time.monotonic()
             if now >= over:
@@ -209,7 +212,7 @@ class AsyncGate(Asks):
 
         def act() -> None:
             with suppress(StoreUnavailable, MalformedRecord, TypeError, ValueError):
-                self._way.cancel(opening.result().request.request_id)
+                self._transport.cancel(opening.result().request.request_id)
 
         done = self._begun(act)
         self._withdrawals.add(done)

@@ -35,7 +35,7 @@ BY_PEOPLE = (APPROVED, DENIED, CHANGES)
 
 
 class Fake:
-    """See `Way`. Requests live in this object alone: answered once, claimed once, and heard as what is understood."""
+    """See `Transport`. Requests live in this object alone: answered and claimed once, heard as what is understood."""
 
     def __init__(self, approve: Answers, reason: str, edited: dict[str, Any] | None) -> None:
         self.agent = "fake"
@@ -141,7 +141,7 @@ class Fake:
     def stop(self, status: str) -> None:
         """Nobody hears it."""
 
-    def ear(self) -> "Fake":
+    def end_listener(self) -> "Fake":
         """It hears at once."""
         return self
 

@@ -15,18 +15,18 @@ from ..values.approvals import UNKNOWN
 from ..values.json import checked_text
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
+from .conversion import seconds_of
 from .fake import Answers, Fake
-from .forms import seconds_of
-from .way import Asked, Heard, Timeout, Way, question_of, way_to
+from .transport import AnswerOptions, AskOptions, Timeout, Transport, question_of, transport_for
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
 
-class Asks:
+class GateBase:
     """What asks people in whichever way: where it leads, and a fake of it."""
 
     def __init__(self, where: object = None, *, token: str | None = None, agent: str | None = None) -> None:
-        self._way: Way = where if isinstance(where, Fake) else way_to(where, token, agent)
+        self._transport: Transport = where if isinstance(where, Fake) else transport_for(where, token, agent)
 
     @classmethod
     def fake(cls, approve: Answers = True, *, reason: str = "", edited: dict[str, Any] | None = None) -> Self:
@@ -40,10 +40,10 @@ class Asks:
     @property
     def asked(self) -> list[tuple[str, dict[str, Any]]]:
         """What a fake was asked, oldest first; empty for a real one."""
-        return self._way.asked if isinstance(self._way, Fake) else []
+        return self._transport.asked if isinstance(self._transport, Fake) else []
 
 
-class Gate(Asks):
+class Gate(GateBase):
     """Asks people on behalf of one agent, and waits for what they say.
 
     where: `https://` of the site, with `token`; else a `redis://` URL or a client of redis-py. By default
@@ -81,9 +81,9 @@ class Gate(Asks):
         anybody is asked.
         """
         checked_default(default)
-        how = Asked(key=key, understands=understands, revises=revises)
-        question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
-        return by_default(self._way.ask(question, checked_claim(claim)), default)
+        how = AskOptions(key=key, understands=understands, revises=revises)
+        question = question_of(self._transport.agent, approval_type, context, timeout, convert, **how)
+        return by_default(self._transport.ask(question, checked_claim(claim)), default)
 
     def open(
         self,
@@ -101,18 +101,21 @@ class Gate(Asks):
         Raises StoreUnavailable where that failed, MalformedRecord where what the key names cannot be read, ValueError
         where it is another type or context.
         """
-        how = Asked(key=key, understands=understands, revises=revises)
-        question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
-        return self._way.open(question, "").request
+        how = AskOptions(key=key, understands=understands, revises=revises)
+        question = question_of(self._transport.agent, approval_type, context, timeout, convert, **how)
+        return self._transport.open(question, "").request
 
     @overload
     def wait(
-        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[Heard]
+        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[AnswerOptions]
     ) -> ApprovalResponse: ...
 
     @overload
     def wait(
-        self, request: ApprovalRequest | str, timeout: float | str | timedelta, **hearing: Unpack[Heard]
+        self,
+        request: ApprovalRequest | str,
+        timeout: float | str | timedelta,
+        **hearing: Unpack[AnswerOptions],
     ) -> ApprovalResponse | None: ...
 
     def wait(
@@ -131,16 +134,16 @@ class Gate(Asks):
         """
         seconds = math.inf if timeout is None else checked_limit(seconds_of(timeout), "timeout")
         until = time.monotonic() + seconds
-        pending = pending_of(self._way, request, digest, claim, understands, seconds)
+        pending = pending_of(self._transport, request, digest, claim, understands, seconds)
         if isinstance(pending, ApprovalResponse):
             return pending
-        return self._way.wait(pending, max(0.0, until - time.monotonic()))
+        return self._transport.wait(pending, max(0.0, until - time.monotonic()))
 
     def find(
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
     ) -> list[ApprovalRequest]:
         """This agent's requests, newest first; see `ApprovalGate.find_requests`."""
-        return sought(self._way, key, status, agent)
+        return find_requests(self._transport, key, status, agent)
 
     def claim(
         self, request: ApprovalRequest | str, name: str, *, digest: str | None = None
@@ -153,7 +156,7 @@ class Gate(Asks):
 
     def cancel(self, request: ApprovalRequest | str) -> bool:
         """Withdraw it; False when it has ended or is unknown."""
-        return self._way.cancel(id_of(request))
+        return self._transport.cancel(id_of(request))
 
     def beat(self, status: str = "running", progress: float = 0.0, task: str | None = "") -> None:
         """Say once that the agent lives, as a script does with each step; StoreUnavailable where nobody hears it.
@@ -161,15 +164,15 @@ class Gate(Asks):
         A program that lives on uses `HeartbeatCoordinator`.
         """
         said = "" if task is None else checked_text(task, "task", MAX_TASK_LENGTH)
-        self._way.beat(checked_name(status, "status"), checked_share(progress, "progress"), said)
+        self._transport.beat(checked_name(status, "status"), checked_share(progress, "progress"), said)
 
     def stop(self, status: str = "completed") -> None:
         """Say that its run has ended; StoreUnavailable where nobody hears it."""
-        self._way.stop(checked_name(status, "status"))
+        self._transport.stop(checked_name(status, "status"))
 
     def close(self) -> None:
         """Let every connection go; the next call opens one again."""
-        self._way.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -187,15 +190,17 @@ def id_of(request: ApprovalRequest | str) -> str:
     raise TypeError(f"request must be what `open` returned, or its id, not {type(request).__name__}")
 
 
-def sought(way: Way, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
+def find_requests(
+    transport: Transport, key: str | None, status: str | None, agent: str | None
+) -> list[ApprovalRequest]:
     """What `find` gives; ValueError or TypeError that names what is wrong with an argument."""
     if agent is not None:
         checked_name(agent, "agent")
-    return way.find(None if key is None else checked_name(key, "key"), checked_status(status), agent)
+    return transport.find(None if key is None else checked_name(key, "key"), checked_status(status), agent)
 
 
 def pending_of(
-    way: Way,
+    transport: Transport,
     request: ApprovalRequest | str,
     digest: str | None,
     claim: str | None,
@@ -207,7 +212,7 @@ def pending_of(
     own = None if isinstance(request, str) else request.digest or None
     words = checked_understands(understands)
     hearing = Hearing(checked_claim(claim), checked_proof(digest or own), words)
-    found = way.pending(request_id, hearing, patience)
+    found = transport.pending(request_id, hearing, patience)
     return refusal(request_id, NO_SUCH_REQUEST, UNKNOWN) if found is None else found
 
 

@@ -29,7 +29,7 @@ BAD_ADDRESS = (
 NO_TLS = "https:// asks for TLS, and this port did not answer in it: a plain port needs http://"
 
 
-class Said(NamedTuple):
+class SiteReply(NamedTuple):
     """What came back: the status, and the object in the body."""
 
     status: int
@@ -55,7 +55,7 @@ class Site:
         self._tls, self._host, self._port, path = _parts(address)
         self._path = path.rstrip("/").removesuffix(PATH.rstrip("/")) + PATH
         self._headers = {"Authorization": f"Bearer {_checked_token(token)}", "Accept": "application/json"}
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[SiteConnection] = deque()
         self._process = os.getpid()
 
     def call(
@@ -65,7 +65,7 @@ class Site:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
         seconds: float = CALL_SECONDS,
-    ) -> Said:
+    ) -> SiteReply:
         """What the site says; StoreUnavailable where it says nothing within `seconds`, is busy or starts again.
 
         StoreRefused where the token is not good, or may not do this.
@@ -82,17 +82,17 @@ class Site:
             if not connection.used_at or left <= 0:
                 raise
             # The kept one had been closed meanwhile, and every call may be repeated.
-            connection = Connection(self)
+            connection = SiteConnection(self)
             said = connection.call(method, self.line(path, query), body, left)
         if idle is self._idle:
             idle.append(connection)
         else:
             connection.close()  # so was this site meanwhile
-        return checked(said)
+        return checked_reply(said)
 
-    def connection(self) -> "Connection":
+    def connection(self) -> "SiteConnection":
         """One of its own, for who waits long."""
-        return Connection(self)
+        return SiteConnection(self)
 
     def close(self) -> None:
         """Close those that are kept."""
@@ -100,12 +100,12 @@ class Site:
         while idle:
             idle.pop().close()
 
-    def _take(self) -> "Connection":
+    def _take(self) -> "SiteConnection":
         with suppress(IndexError):
             while time.monotonic() - (kept := self._idle.pop()).used_at > IDLE_SECONDS:
                 kept.close()
             return kept
-        return Connection(self)
+        return SiteConnection(self)
 
     def line(self, path: str, query: Mapping[str, str] | None = None) -> str:
         """What is asked for."""
@@ -131,7 +131,7 @@ class Site:
         return dict(self._headers)
 
 
-class Connection:
+class SiteConnection:
     """One connection, used by one thread at a time; another thread may cut it."""
 
     def __init__(self, site: Site) -> None:
@@ -148,7 +148,7 @@ class Connection:
             except (OSError, http.client.HTTPException) as error:
                 raise StoreUnavailable(f"the site is unreachable: {_why(error)}") from error
 
-    def call(self, method: str, line: str, body: Mapping[str, Any] | None, seconds: float) -> Said:
+    def call(self, method: str, line: str, body: Mapping[str, Any] | None, seconds: float) -> SiteReply:
         """Send and read; StoreUnavailable where that fails, and the connection is closed then."""
         headers = self._site.headers
         if body is not None:
@@ -158,7 +158,7 @@ class Connection:
             self._open.sock.settimeout(seconds)
             self._open.request(method, line, None if body is None else encoded(body), headers)
             with self._open.getresponse() as response:
-                said = Said(response.status, _object(response.read()))
+                said = SiteReply(response.status, _object(response.read()))
         except (
             OSError,
             http.client.HTTPException,
@@ -189,7 +189,7 @@ def encoded(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def checked(said: Said) -> Said:
+def checked_reply(said: SiteReply) -> SiteReply:
     """What came back, where it is an answer to the call; else it is raised."""
     if said.body.get("error") == "malformed":
         raise MalformedRecord(said.message)

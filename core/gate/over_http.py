@@ -25,10 +25,10 @@ from ..values.approvals import APPROVED, CHANGES, DENIED, EDITED, PENDING, REJEC
 from ..values.digests import edited_digest, request_digest
 from ..values.json import encode_json_object
 from ..values.malformed import ODD
-from ..values.signature import said_as
-from .beating import run_name
-from .http import CALL_SECONDS, Connection, Said, Site, checked, seconds_or_none
-from .way import MOVED_SECONDS
+from ..values.signature import signed_status
+from .heartbeats import run_name
+from .http import CALL_SECONDS, Site, SiteConnection, SiteReply, checked_reply, seconds_or_none
+from .transport import MOVED_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ ONCE = "once "  # begins the key of a question that has none: so it is stored on
 
 
 class OverHTTP:
-    """See `Way`."""
+    """See `Transport`."""
 
     def __init__(self, address: str, token: str, agent: str) -> None:
         self.agent = agent
@@ -54,7 +54,7 @@ class OverHTTP:
     def ask(self, question: Question, claim: str) -> ApprovalResponse:
         """Ask and wait for the end."""
         withdraw = None if question.key else partial(self._take_back, question, 2.0)
-        with interruptions.Guard(withdraw) as guard:
+        with interruptions.WithdrawalGuard(withdraw) as guard:
             try:
                 pending = self.open(question, claim)
                 guard.watch_task()
@@ -69,7 +69,7 @@ class OverHTTP:
         began, body = time.monotonic(), self._body(question)
         end = began + min(ASK_SECONDS, question.seconds)
 
-        def sent() -> Said:
+        def sent() -> SiteReply:
             left = max(0.0, end - time.monotonic())
             return self._site.call("POST", "requests", body, None, min(CALL_SECONDS, left + LEAST_SECONDS))
 
@@ -226,9 +226,9 @@ class OverHTTP:
         if said.status != 200:
             raise ValueError(said.message)
 
-    def ear(self) -> "SiteEar":
+    def end_listener(self) -> "SiteEndListener":
         """A connection for the ends of many requests."""
-        return SiteEar(self._site.connection(), self._site.line("requests/ended"), self.agent)
+        return SiteEndListener(self._site.connection(), self._site.line("requests/ended"), self.agent)
 
     def close(self) -> None:
         """Let every connection go."""
@@ -238,12 +238,12 @@ class OverHTTP:
         return {name: value for name, value in {"agent": self.agent, **fields}.items() if value}
 
 
-class SiteEar:
-    """See `Ear`: one call that the site answers as soon as one of many has ended."""
+class SiteEndListener:
+    """See `EndListener`: one call that the site answers as soon as one of many has ended."""
 
     MOST = 1000  # that one call may name
 
-    def __init__(self, connection: Connection, line: str, agent: str) -> None:
+    def __init__(self, connection: SiteConnection, line: str, agent: str) -> None:
         self._connection, self._line, self._agent = connection, line, agent
         self.connect, self.cut, self.close = connection.connect, connection.cut, connection.close
 
@@ -251,7 +251,7 @@ class SiteEar:
         """Those that have ended, waiting at most so long for one."""
         ids, named = list(request_ids)[: self.MOST], {"agent": self._agent} if self._agent else {}
         body = {"ids": ids, "wait": seconds, **named}
-        said = checked(self._connection.call("POST", self._line, body, seconds + CALL_SECONDS))
+        said = checked_reply(self._connection.call("POST", self._line, body, seconds + CALL_SECONDS))
         if said.status != 200 or not isinstance(said.body.get("ended"), list):
             raise StoreUnavailable(said.message)
         return [str(id_) for id_ in said.body["ended"]]
@@ -330,7 +330,7 @@ def _response(request_id: str, said: dict[str, Any], hearing: Hearing) -> Approv
     if hearing.proof is None or status not in (APPROVED, DENIED, CHANGES):
         return response
     answer = EDITED if changed else CHANGES if status == CHANGES else ""
-    end = said_as(APPROVED if status == APPROVED else REJECTED, answer, edited_digest(changed))
+    end = signed_status(APPROVED if status == APPROVED else REJECTED, answer, edited_digest(changed))
     return proven(response, end, hearing.proof, response.signature)
 
 
@@ -339,7 +339,7 @@ def _unheard(pending: Pending, error: StoreUnavailable) -> ApprovalResponse:
     return refusal(pending.request.request_id, reason, UNAVAILABLE, away=is_away(error))
 
 
-def _collected(request_id: str, said: Said) -> AlreadyCollected:
+def _collected(request_id: str, said: SiteReply) -> AlreadyCollected:
     at = said.body.get("collected_at")
     moment = datetime.fromisoformat(at) if at else datetime.now().astimezone()
     return AlreadyCollected(request_id, said.body.get("collected_by") or "", moment)

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from ..agents.instance import Said
+from ..agents.instance import BeatReport
 from ..approval_gates import ApprovalGate
 from ..approvals import asking, waiting
 from ..approvals.request import ApprovalRequest, ApprovalResponse
@@ -11,7 +11,7 @@ from ..approvals.waiting import Hearing, Pending
 from ..store.approvals import Question, valid_id
 from ..store.approvals.ends import EndsLine
 from ..store.client import CONFIRM_SECONDS
-from .beating import ScriptHeart
+from .heartbeats import ScriptHeart
 
 NO_AGENT = (
     'agent is missing: say who asks, as in Gate(agent="release-bot"), or set TELEMETRY_AGENT; '
@@ -20,7 +20,7 @@ NO_AGENT = (
 
 
 class OverRedis(ApprovalGate):
-    """See `Way`. `memory`: see `open_store` in store/client.py."""
+    """See `Transport`. `memory`: see `open_store` in store/client.py."""
 
     def __init__(self, memory: object, agent: str) -> None:
         super().__init__(memory, agent or None)
@@ -34,7 +34,7 @@ class OverRedis(ApprovalGate):
     def open(self, question: Question, claim: str) -> Pending:
         """Store it, or find what its key names."""
         self._need_agent()
-        return asking.opened(self._store, question, claim)
+        return asking.open_pending(self._store, question, claim)
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""
@@ -76,18 +76,18 @@ class OverRedis(ApprovalGate):
     def beat(self, status: str, progress: float, task: str) -> None:
         """Say that this agent lives."""
         self._need_agent()
-        self._heart.tell(Said(status, progress, task), "beat")
+        self._heart.tell(BeatReport(status, progress, task), "beat")
 
     def stop(self, status: str) -> None:
         """Say that its run has ended."""
         self._need_agent()
-        self._heart.tell(Said(status, 1.0 if status == "completed" else 0.0, ""), "stop")
+        self._heart.tell(BeatReport(status, 1.0 if status == "completed" else 0.0, ""), "stop")
 
     @property
     def _heart(self) -> ScriptHeart:
         return ScriptHeart(self._store, self.agent)
 
-    def ear(self) -> EndsLine:
+    def end_listener(self) -> EndsLine:
         """A connection for the ends of many requests."""
         return EndsLine(self._store)
 

@@ -40,7 +40,7 @@ COLUMNS: dict[str, list[str]] = {
 Progress = Callable[[int, int], object]
 
 
-class TooMany(Exception):
+class TooManyExports(Exception):
     """This person has asked for enough already; the message is a sentence for them."""
 
 
@@ -51,7 +51,7 @@ def unfinished(user: Any) -> list[Export]:
 
 
 def request(user: Any, kind: str, failed: Collection[uuid.UUID] = ()) -> Export:
-    """Note that somebody wants a file. ValueError for an unknown kind, TooMany while three are being written.
+    """Note that somebody wants a file. ValueError for an unknown kind, TooManyExports while three are being written.
 
     `failed`: ids of those that nobody writes any more. Of requests at once each one counts.
     """
@@ -60,7 +60,7 @@ def request(user: Any, kind: str, failed: Collection[uuid.UUID] = ()) -> Export:
     with transaction.atomic():
         get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
         if len([export for export in unfinished(user) if export.pk not in failed]) >= MAX_UNFINISHED:
-            raise TooMany("Three of your files are still being written. Wait for one of them.")
+            raise TooManyExports("Three of your files are still being written. Wait for one of them.")
         return Export.objects.create(
             export_id=uuid.uuid4(), user=user, kind=kind, requested_at=timezone.now()
         )

@@ -25,7 +25,7 @@ from core.agents.heartbeat import STATES
 from core.errors import StoreUnavailable
 from core.history.backups import backup
 from core.history.callbacks import deliveries
-from core.history.notices import told
+from core.history.notices import delivery_status
 from core.history.proof import verification
 from core.history.proof.verification import RecordState
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
@@ -201,7 +201,7 @@ def _database() -> Database:
 def _counts() -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
     """Requests by outcome, and by state notices that did not arrive and ends that were not taken: one query."""
     requests = _by("request", ApprovalRecord.objects.all(), "status")
-    notices = _by("notice", told.not_arrived(), "state")
+    notices = _by("notice", delivery_status.not_arrived(), "state")
     counted = list(requests.union(notices, _by("callback", deliveries.not_taken(), "state"), all=True))
     outcomes, failed, callbacks = (
         {state: count for what, state, count in counted if what == kind}

@@ -6,7 +6,7 @@ there is held to the other selectors, so a signal can be put into another's mail
 
 from collections.abc import Iterable
 
-from core.store.keys import Keys, mark_of, prefix, quoted
+from core.store.keys import Keys, id_prefix_of, prefix, quoted
 
 # On keys of its own, and on those that every agent shares without a text of others.
 DATA = (
@@ -40,7 +40,7 @@ def agent_rule(keys: Keys, agent: str, older: Iterable[str] = ()) -> list[str]:
         prefix(keys, *words) + "*"
         for words in (("events", "stream"), ("events", "born"), ("usage",), ("feedback",))
     ]
-    ids = [mark_of(agent) + "*", *sorted(older)]
+    ids = [id_prefix_of(agent) + "*", *sorted(older)]
     requests = [prefix(keys, "approvals", word) + id_ for word in REQUEST_WORDS for id_ in ids]
     inboxes = prefix(keys, "signals", "inbox") + "*"
     return [

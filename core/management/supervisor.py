@@ -17,7 +17,7 @@ STEADY_SECONDS = 20.0
 
 
 @dataclass
-class Part:
+class ChildProcess:
     """One child: its name, its command, and how its restarts went."""
 
     name: str
@@ -32,7 +32,7 @@ class Part:
 class Supervisor:
     """Use it in the main thread: children are told to die with the thread that started them."""
 
-    def __init__(self, parts: list[Part], say: Callable[[str], None]) -> None:
+    def __init__(self, parts: list[ChildProcess], say: Callable[[str], None]) -> None:
         self._parts = parts
         self.say = say
         self._stop = threading.Event()
@@ -62,14 +62,14 @@ class Supervisor:
         finally:
             self._end_all()
 
-    def _start(self, part: Part) -> None:
+    def _start(self, part: ChildProcess) -> None:
         # A session of its own: Ctrl-C reaches the supervisor alone, which stops its children in order.
         part.process = subprocess.Popen(
             part.command, start_new_session=True, preexec_fn=die_with_parent(os.getpid())
         )
         part.started = time.monotonic()
 
-    def _revive(self, part: Part) -> None:
+    def _revive(self, part: ChildProcess) -> None:
         now = time.monotonic()
         if part.process is not None:
             if part.process.poll() is None:

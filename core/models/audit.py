@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from core.models.bases import Internal
+from core.models.bases import InternalModel
 from core.values.names import NAME_LENGTH
 
 
@@ -60,7 +60,7 @@ class AuditEntry(models.Model):
         raise AppendOnlyError("audit entries are never deleted")
 
 
-class AuditHead(Internal):
+class AuditHead(InternalModel):
     """The one row that the chain's next sequence number comes from; locked last in a transaction."""
 
     sequence = models.PositiveBigIntegerField(default=0)
@@ -70,7 +70,7 @@ class AuditHead(Internal):
         return f"head at #{self.sequence}"
 
 
-class AuditCheck(Internal):
+class AuditCheck(InternalModel):
     """What the last `verify_audit` found: one row, for banners and health."""
 
     at = models.DateTimeField()

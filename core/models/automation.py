@@ -3,11 +3,11 @@
 from django.db import models
 
 from core.automation.records import LONG_NAME
-from core.models.bases import Told
+from core.models.bases import ReportedModel
 from core.values.names import NAME_LENGTH
 
 
-class TaskRouting(Told):
+class TaskRouting(ReportedModel):
     """A task and whom it was given to. `success` is null until somebody tells whether that was right."""
 
     routing_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -25,7 +25,7 @@ class TaskRouting(Told):
         return f"{self.task_type} to {self.assigned_to}"
 
 
-class TestExecution(Told):
+class TestExecution(ReportedModel):
     """One run of a test suite. It succeeded if at least one test passed and none failed."""
 
     execution_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -39,7 +39,7 @@ class TestExecution(Told):
     skipped = models.PositiveIntegerField()
     duration_seconds = models.FloatField()
 
-    class Meta(Told.Meta):
+    class Meta(ReportedModel.Meta):
         verbose_name = "run of tests"
         verbose_name_plural = "runs of tests"
 
@@ -62,7 +62,7 @@ class TestFailure(models.Model):
         return self.test
 
 
-class CoverageRecord(Told):
+class CoverageRecord(ReportedModel):
     """How many lines the tests of a suite reached."""
 
     coverage_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -72,7 +72,7 @@ class CoverageRecord(Told):
     lines_total = models.PositiveIntegerField()
     execution_id = models.CharField("test execution", max_length=NAME_LENGTH, blank=True)
 
-    class Meta(Told.Meta):
+    class Meta(ReportedModel.Meta):
         verbose_name = "coverage by tests"
         verbose_name_plural = "coverage by tests"
 
@@ -85,7 +85,7 @@ class CoverageRecord(Told):
         return 100 * self.lines_covered / self.lines_total
 
 
-class FileTestRecord(Told):
+class FileTestRecord(ReportedModel):
     """The tests of one file, or, when none ran, a change of it."""
 
     class Outcome(models.TextChoices):
@@ -108,7 +108,7 @@ class FileTestRecord(Told):
     source_modified_at = models.DateTimeField(null=True, blank=True)
     execution_id = models.CharField("test execution", max_length=NAME_LENGTH, blank=True)
 
-    class Meta(Told.Meta):
+    class Meta(ReportedModel.Meta):
         verbose_name = "test of a file"
         verbose_name_plural = "tests of files"
         indexes = [models.Index(fields=["file_path", "-id"], name="latest_test_of_a_file")]
@@ -117,7 +117,7 @@ class FileTestRecord(Told):
         return f"{self.file_path}: {self.get_outcome_display()}"
 
 
-class AgentAssignment(Told):
+class AgentAssignment(ReportedModel):
     """A task that an agent took on; how it ended is null until it has."""
 
     assignment_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -131,7 +131,7 @@ class AgentAssignment(Told):
     human_review = models.BooleanField(null=True, blank=True)
     duration_seconds = models.FloatField(null=True, blank=True)
 
-    class Meta(Told.Meta):
+    class Meta(ReportedModel.Meta):
         indexes = [models.Index(fields=["agent_id", "-at"], name="assignments_of_an_agent")]
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 from django.db import models
 
 
-class Internal(models.Model):
+class InternalModel(models.Model):
     """A table that nobody gets a permission for."""
 
     class Meta:
@@ -11,7 +11,7 @@ class Internal(models.Model):
         default_permissions = ()
 
 
-class Told(models.Model):
+class ReportedModel(models.Model):
     """A table of what agents told, when: the recorder alone writes it."""
 
     class Meta:

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from core.models.bases import Internal
+from core.models.bases import InternalModel
 from core.models.policy import ANY, Team
 from core.values.names import NAME_LENGTH
 
@@ -42,7 +42,7 @@ class NoticeChannel(models.Model):
         return self.name
 
 
-class NoticeWish(Internal):
+class NoticeWish(InternalModel):
     """What one person wants to be told of. `kinds` and `agents`: one a line; `*` at the end stands for any rest."""
 
     class Urgent(models.TextChoices):

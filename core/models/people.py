@@ -7,7 +7,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
-from core.models.bases import Internal
+from core.models.bases import InternalModel
 
 
 class WebSession(AbstractBaseSession):
@@ -31,7 +31,7 @@ class WebSession(AbstractBaseSession):
         return store
 
 
-class SignInMinute(Internal):
+class SignInMinute(InternalModel):
     """The failed sign-ins of one minute; gone once what was not listed is counted in the record."""
 
     minute = models.CharField(max_length=16, primary_key=True)
@@ -44,7 +44,7 @@ class SignInMinute(Internal):
         return f"{self.minute}: {self.listed} and {self.unlisted} more"
 
 
-class Preferences(Internal):
+class Preferences(InternalModel):
     """What one person set for themselves. `single_keys`: whether one key alone does something on a page."""
 
     person = models.OneToOneField(

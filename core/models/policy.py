@@ -5,7 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from core.models.bases import Internal
+from core.models.bases import InternalModel
 from core.values.names import NAME_LENGTH
 
 ANY = "*"
@@ -128,7 +128,7 @@ class DenyPreset(models.Model):
         return f"{self.approval_type}: {self.text}"
 
 
-class PolicyState(Internal):
+class PolicyState(InternalModel):
     """The version of all of the above: one row, one more with each change."""
 
     version = models.PositiveIntegerField(default=1)
@@ -137,7 +137,7 @@ class PolicyState(Internal):
         return f"policy {self.version}"
 
 
-class Ballot(Internal):
+class Ballot(InternalModel):
     """A request that several must approve; whoever votes holds this row."""
 
     request_id = models.UUIDField(primary_key=True)

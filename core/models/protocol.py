@@ -2,12 +2,12 @@
 
 from django.db import models
 
-from core.models.bases import Internal
+from core.models.bases import InternalModel
 from core.models.tokens import AgentToken
 from core.values.names import NAME_LENGTH
 
 
-class ProtocolInstance(Internal):
+class ProtocolInstance(InternalModel):
     """An agent that a provisioner made. `agent`: in whose name it asks, for ever; `name`: what its maker calls it.
 
     delivery: sealed JSON of where its receiver is, or ''. delivers_since: what ended before is never told there.

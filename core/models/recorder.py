@@ -2,10 +2,10 @@
 
 from django.db import models
 
-from core.models.bases import Internal
+from core.models.bases import InternalModel
 
 
-class Cursor(Internal):
+class Cursor(InternalModel):
     """How far something came, committed together with what it did: the recorder, and the pruning of calls.
 
     A day whose calls in SQL changed otherwise than Redis counted has one too, until its total is made anew.

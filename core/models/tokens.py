@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from core.models.bases import Internal
+from core.models.bases import InternalModel
 from core.values.names import NAME_LENGTH
 
 
@@ -41,7 +41,7 @@ class AgentToken(models.Model):
         return f"token {self.pk} of {self.agent}{'...' if self.is_prefix else ''}"
 
 
-class DeviceCode(Internal):
+class DeviceCode(InternalModel):
     """A command on some machine that wants a token, and waits for a person who knows its code to give it one.
 
     `machine`, `agent`, `client` and `scopes` are what it says of itself. `wanted` is the JSON of what the person gave

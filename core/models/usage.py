@@ -6,11 +6,11 @@ from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.functions import MD5
 
-from core.models.bases import Told
+from core.models.bases import ReportedModel
 from core.values.names import NAME_LENGTH
 
 
-class LLMCall(Told):
+class LLMCall(ReportedModel):
     """One call of a language model, kept by the recorder. Money is in nano-dollars; None is what nobody knows.
 
     `input_tokens` were neither read from a prompt cache nor written to one. `user` is an HMAC, never a name.
@@ -54,7 +54,7 @@ class LLMCall(Told):
     tellings = models.PositiveIntegerField(default=1)
     details = models.JSONField(default=dict, blank=True)
 
-    class Meta(Told.Meta):
+    class Meta(ReportedModel.Meta):
         verbose_name = "model call"
         indexes = [
             # In the order of lists, with all that lists are sorted by: no row is read to find its place.

@@ -9,9 +9,9 @@ from ..store import signals
 from ..store.client import READ_OVERTIME, Line, Store
 from ..store.keys import Keys
 from ..store.script import Command
-from ..store.signals import START, MailboxPage, Position
+from ..store.signals import START, MailboxPage, MailboxPosition
 from ..values.numbers import checked_count
-from .signal import CoordinationSignal, Wanted, parsed
+from .signal import CoordinationSignal, SignalFilter, parsed
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Claim:
         self.unanswered = False
 
 
-def look(store: Store, wanted: Wanted, most: int | None) -> list[CoordinationSignal]:
+def look(store: Store, wanted: SignalFilter, most: int | None) -> list[CoordinationSignal]:
     """What matches and is not consumed, oldest first; all of it, in as many round trips as it takes, for None."""
     found: list[CoordinationSignal] = []
     more, position = True, START
@@ -54,7 +54,7 @@ def oldest(store: Store, agent_id: str, most: int) -> tuple[list[CoordinationSig
 
 def look_at(keys: Keys, agent_id: str, most: int) -> Command[MailboxPage]:
     """The command that looks at the oldest of them."""
-    return signals.mailbox(keys, "look", **Wanted(agent_id, None, None)._asdict(), most=most)
+    return signals.mailbox(keys, "look", **SignalFilter(agent_id, None, None)._asdict(), most=most)
 
 
 def read(agent_id: str, page: MailboxPage) -> tuple[list[CoordinationSignal], bool]:
@@ -64,7 +64,7 @@ def read(agent_id: str, page: MailboxPage) -> tuple[list[CoordinationSignal], bo
     return [signal for signal in readable if signal is not None], page.more
 
 
-def clear(store: Store, wanted: Wanted) -> int:
+def clear(store: Store, wanted: SignalFilter) -> int:
     """Consume what matches unseen; returns how many."""
     cleared, more, position = 0, True, START
     while more:
@@ -75,8 +75,8 @@ def clear(store: Store, wanted: Wanted) -> int:
 
 
 def take(
-    line: Line, wanted: Wanted, claim: Claim, position: Position
-) -> tuple[CoordinationSignal | None, Position]:
+    line: Line, wanted: SignalFilter, claim: Claim, position: MailboxPosition
+) -> tuple[CoordinationSignal | None, MailboxPosition]:
     """The oldest match behind `position`, consumed, and how far the mailbox was read."""
     while True:
         asked_before, claim.unanswered = claim.unanswered, True
@@ -101,7 +101,7 @@ def take(
         claim.renew()
 
 
-def block(line: Line, agent_id: str, position: Position, end: float) -> None:
+def block(line: Line, agent_id: str, position: MailboxPosition, end: float) -> None:
     """Wait until something arrives behind `position`, whatever it is, or until `end`.
 
     What arrived since `position` was read ends the wait at once, so nothing is missed in between.

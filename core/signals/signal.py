@@ -24,7 +24,7 @@ class CoordinationSignal(PlainDict):
     ttl_seconds: float = 60
 
 
-class Wanted(NamedTuple):
+class SignalFilter(NamedTuple):
     """Whose mailbox, and which signals in it; None means any."""
 
     agent_id: str

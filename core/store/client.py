@@ -23,8 +23,8 @@ from .connections import (
     ClusterConnections,
     Connections,
     address_of,
+    connect_options,
     connections_to,
-    our_way,
 )
 from .keys import DEFAULT_NAMESPACE, Keys, prefix
 from .refusals import NO_TLS, asks_a_plain_port, refuse_old_server, translated
@@ -405,7 +405,7 @@ def open_store(memory: object = None) -> Store:
             "memory must be None, a redis.Redis or RedisCluster, a redis:// URL or an object whose _client is "
             f"one, not {type(memory).__name__}"
         )
-    return Store(Connections(our_way(client.connection_pool)), _configured_keys())
+    return Store(Connections(connect_options(client.connection_pool)), _configured_keys())
 
 
 def store_at(url: str, setting_name: str) -> Store:

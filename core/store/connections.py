@@ -148,7 +148,7 @@ class ClusterConnections(Connections):
         node = self._cluster.get_node_from_key(self._key)
         if node is None:
             raise redis.ConnectionError("the cluster has no node for this installation's keys")
-        return our_way(self._cluster.get_redis_connection(node).connection_pool)
+        return connect_options(self._cluster.get_redis_connection(node).connection_pool)
 
 
 def address_of(options: Mapping[str, Any]) -> str:
@@ -162,7 +162,7 @@ def address_of(options: Mapping[str, Any]) -> str:
     return f"{where}/{options.get('db') or 0}"
 
 
-def our_way(pool: ConnectionPool) -> ConnectionPool:
+def connect_options(pool: ConnectionPool) -> ConnectionPool:
     """How to connect where the connections of `pool` do, with our options."""
     kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
     return ConnectionPool(connection_class=pool.connection_class, **{**kept, **_OPTIONS})
@@ -172,7 +172,7 @@ def connections_to(url: str, argument: str) -> Connections:
     """Those to a URL, the same ones each time; ValueError, naming the argument, for what is none."""
     if url not in _made:
         try:
-            connections = Connections(our_way(ConnectionPool.from_url(url)))
+            connections = Connections(connect_options(ConnectionPool.from_url(url)))
             connection = connections.make()  # options that no connection takes show here
             _check_host(str(getattr(connection, "host", "")))
         except (ValueError, TypeError, AttributeError, redis.RedisError):

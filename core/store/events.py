@@ -46,7 +46,7 @@ def _ids(reply: list[bytes]) -> list[str]:
     return [id_.decode() for id_ in reply]
 
 
-class Kept(NamedTuple):
+class StreamBounds(NamedTuple):
     """How many entries a stream ever had, how many it has, the id of the first of these, and the id given last."""
 
     added: int
@@ -55,14 +55,17 @@ class Kept(NamedTuple):
     last_id: str
 
 
-def kept(keys: Keys, event_types: Sequence[str]) -> Command[list[Kept]]:
+def stream_bounds(keys: Keys, event_types: Sequence[str]) -> Command[list[StreamBounds]]:
     """How much is left of each type's stream; zeros where there is none."""
-    return Command(SCRIPTS["events/kept"], [keys.event_stream(name) for name in event_types], [], _kept)
+    return Command(
+        SCRIPTS["events/kept"], [keys.event_stream(name) for name in event_types], [], _stream_bounds
+    )
 
 
-def _kept(reply: list[Any]) -> list[Kept]:
+def _stream_bounds(reply: list[Any]) -> list[StreamBounds]:
     return [
-        Kept(int(added), int(length), first.decode(), last.decode()) for added, length, first, last in reply
+        StreamBounds(int(added), int(length), first.decode(), last.decode())
+        for added, length, first, last in reply
     ]
 
 
@@ -95,7 +98,7 @@ def _entry(entry: list[Any]) -> Entry | None:
     return (entry[0], pairs(entry[1])) if entry else None
 
 
-class Published(NamedTuple):
+class StreamEntry(NamedTuple):
     """An entry of a stream as Redis has it. `data_bytes` is how long its data is, `fields` may lack it."""
 
     event_id: bytes
@@ -105,7 +108,7 @@ class Published(NamedTuple):
 
 def published_by(
     keys: Keys, event_types: Sequence[str], source: str, *, newest: int, longest: int
-) -> Command[list[list[Published]]]:
+) -> Command[list[list[StreamEntry]]]:
     """For each type what `source` published among its `newest` entries, newest first.
 
     Data of more than `longest` bytes comes as an empty object.
@@ -114,8 +117,8 @@ def published_by(
     return Command(SCRIPTS["events/published_by"], streams, [source, newest, longest], _published)
 
 
-def _published(reply: list[Any]) -> list[list[Published]]:
-    return [[Published(*entry) for entry in found] for found in reply]
+def _published(reply: list[Any]) -> list[list[StreamEntry]]:
+    return [[StreamEntry(*entry) for entry in found] for found in reply]
 
 
 def tidy_types(keys: Keys, entries: dict[str, str]) -> Command[None]:

@@ -54,7 +54,7 @@ def quoted(name: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def mark_of(agent_id: str) -> str:
+def id_prefix_of(agent_id: str) -> str:
     """How the ids of an agent's requests begin, such as `8c6976e5-b541-8041-`, and so how their keys do.
 
     They are UUIDs of version 8 (RFC 9562): 60 bits of the SHA-256 of the agent's name, then 62 random ones. Agents of
@@ -67,7 +67,7 @@ def mark_of(agent_id: str) -> str:
 def new_request_id(agent_id: str) -> str:
     """A new id for what this agent asks."""
     random = uuid.uuid4().hex[16:]  # from the variant on
-    return f"{mark_of(agent_id)}{random[:4]}-{random[4:]}"
+    return f"{id_prefix_of(agent_id)}{random[:4]}-{random[4:]}"
 
 
 def is_marked(request_id: str) -> bool:
@@ -77,7 +77,7 @@ def is_marked(request_id: str) -> bool:
 
 def is_of_another(request_id: str, agent_id: str) -> bool:
     """Whether it tells of another agent than this one."""
-    return is_marked(request_id) and not request_id.startswith(mark_of(agent_id))
+    return is_marked(request_id) and not request_id.startswith(id_prefix_of(agent_id))
 
 
 def stage_member(stage: str, tier: str) -> str:

@@ -128,7 +128,7 @@ def unread(store: Store, position: str, most: int) -> list[OutboxEntry]:
     return entries_of(store.read("XRANGE", store.keys.outbox, f"({position}", "+", "COUNT", most))
 
 
-def told(store: Store) -> str:
+def committed_position(store: Store) -> str:
     """How far SQL was when this server's data was last told so; '0' for data that never was."""
     commits = store.read("XREVRANGE", store.keys.recorded, "+", "-", "COUNT", 1)
     position = text_pairs(commits[0][1]).get("position", "") if commits else ""

@@ -153,7 +153,7 @@ def _moment(milliseconds: str | bytes | None) -> datetime | None:
         return None
 
 
-class Ended(NamedTuple):
+class EndState(NamedTuple):
     """How a request ended by one place of Redis; all are text, as they stand there."""
 
     status: str
@@ -162,15 +162,15 @@ class Ended(NamedTuple):
     edited: str = ""  # the digest of the changed arguments
 
 
-class Told(NamedTuple):
+class RedisEnds(NamedTuple):
     """What Redis itself says of the end of a request, beside the outbox.
 
     own: of its hash, None where it is pending there or gone. heard: what its waiters read first, None for nothing.
     digest: of what the hash holds now, '' where it is gone. collected_ms: when it was collected.
     """
 
-    own: Ended | None
-    heard: Ended | None
+    own: EndState | None
+    heard: EndState | None
     digest: str
     collected_ms: str = ""
 
@@ -180,12 +180,12 @@ class Told(NamedTuple):
         return any(end is not None and end.status == APPROVED for end in (self.own, self.heard))
 
     @property
-    def ends(self) -> Ended | None:
+    def ends(self) -> EndState | None:
         """The end that stands; what waiters read counts only where there is no hash that could say otherwise."""
         return self.own or (None if self.digest else self.heard)
 
 
-def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Told]]:
+def read_ends(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, RedisEnds]]:
     """The server's time, and what it says of the ends of these requests: one round trip."""
     commands: list[list[str | int]] = []
     for id_ in request_ids:
@@ -194,25 +194,25 @@ def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str,
         commands.append(["XRANGE", store.keys.approval_ended(id_), "-", "+", "COUNT", 1])
     time, *replies = store.read_many([["TIME"], *commands])
     found = zip(request_ids, replies[::2], replies[1::2], strict=True)
-    return at(milliseconds_of(time)), {id_: _told(hash_, stream) for id_, hash_, stream in found}
+    return at(milliseconds_of(time)), {id_: _ends(hash_, stream) for id_, hash_, stream in found}
 
 
-def _told(hash_: Any, stream: Any) -> Told:
+def _ends(hash_: Any, stream: Any) -> RedisEnds:
     own, heard, digest, collected_ms = None, None, "", ""
     if not isinstance(hash_, Exception) and any(hash_):
-        end = _ended(hash_[:4])
+        end = _end_state(hash_[:4])
         own = None if end.status == PENDING else end
         collected_ms = (hash_[4] or b"").decode(errors="replace")
         digest = _digest(hash_[5:])
     if not isinstance(stream, Exception) and stream:
         said = pairs(stream[0][1] or [])
-        heard = _ended([said.get(name) for name in (b"status", b"responder", b"ended_ms", b"arguments")])
-    return Told(own, heard, digest, collected_ms)
+        heard = _end_state([said.get(name) for name in (b"status", b"responder", b"ended_ms", b"arguments")])
+    return RedisEnds(own, heard, digest, collected_ms)
 
 
-def _ended(parts: Sequence[bytes | None]) -> Ended:
+def _end_state(parts: Sequence[bytes | None]) -> EndState:
     status, responder, ended_ms = ((part or b"").decode(errors="replace") for part in parts[:3])
-    return Ended(status, responder, ended_ms, edited_digest(parts[3] or b""))
+    return EndState(status, responder, ended_ms, edited_digest(parts[3] or b""))
 
 
 def read_queued(store: Store, agents: Mapping[str, str]) -> dict[str, bool]:
@@ -227,7 +227,7 @@ def read_queued(store: Store, agents: Mapping[str, str]) -> dict[str, bool]:
     return {id_: any(isinstance(score, bytes | float) for score in scores) for id_, *scores in found}
 
 
-class Standing(NamedTuple):
+class RequestState(NamedTuple):
     """How a request stands in Redis; status is `unreadable` where its key holds something else.
 
     digest: as its field says; found: of the bytes that stand there.
@@ -240,23 +240,23 @@ class Standing(NamedTuple):
     collected: bool = False
 
 
-def read_standings(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Standing | None]]:
+def read_states(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, RequestState | None]]:
     """The server's time, and read after it how each request stands; None where the server has nothing."""
     keys = [store.keys.approval_request(request_id) for request_id in request_ids]
     commands = [["HMGET", key, "status", "decision_id", "digest", "collected_ms", *HASHED] for key in keys]
     time, *replies = store.read_many([["TIME"], *commands])
     now = at(milliseconds_of(time))
-    return now, {id_: _standing(reply) for id_, reply in zip(request_ids, replies, strict=True)}
+    return now, {id_: _request_state(reply) for id_, reply in zip(request_ids, replies, strict=True)}
 
 
-def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
+def _request_state(reply: list[bytes | None] | Exception) -> RequestState | None:
     if isinstance(reply, Exception):
-        return Standing(UNREADABLE, "", "")
+        return RequestState(UNREADABLE, "", "")
     if not any(reply):
         return None
     status, decision_id, digest, collected = ((part or b"").decode(errors="replace") for part in reply[:4])
     known = status if status in STATUSES else UNREADABLE
-    return Standing(known, decision_id, digest, _digest(reply[4:]), bool(collected))
+    return RequestState(known, decision_id, digest, _digest(reply[4:]), bool(collected))
 
 
 def _digest(parts: Sequence[bytes | None]) -> str:

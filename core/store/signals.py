@@ -32,21 +32,21 @@ def send(
     return Command(SCRIPTS["signals/send"], script_keys, args, nothing)
 
 
-class Position(NamedTuple):
+class MailboxPosition(NamedTuple):
     """How far a mailbox was read: the last inbox entry and the last broadcast, '' before the first."""
 
     inbox: str = ""
     broadcast: str = ""
 
 
-START = Position()
+START = MailboxPosition()
 
 
 class MailboxPage(NamedTuple):
     """What `mailbox` found. `signals`: inbox or broadcast, id, type, source, sent ms, ttl, payload."""
 
     more: bool
-    position: Position
+    position: MailboxPosition
     matches: int
     malformed: list[str]
     signals: list[list[bytes]]
@@ -60,7 +60,7 @@ def mailbox(
     signal_type: str | None,
     source: str | None,
     most: int = 1,
-    after: Position = START,
+    after: MailboxPosition = START,
     claim: str | None = None,
     asked_before: bool = False,
 ) -> Command[MailboxPage]:
@@ -83,7 +83,7 @@ def mailbox(
 
 def _page(reply: list[Any]) -> MailboxPage:
     more, inbox, broadcast, count, malformed, signals = reply
-    position = Position(inbox.decode(), broadcast.decode())
+    position = MailboxPosition(inbox.decode(), broadcast.decode())
     return MailboxPage(bool(more), position, count, [entry.decode() for entry in malformed], signals)
 
 

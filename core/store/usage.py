@@ -33,7 +33,7 @@ Also = tuple[tuple[str, str], ...]
 
 
 @dataclass
-class Batch:
+class CallBatch:
     """Calls of one spool between two places in it, grouped as the script counts them."""
 
     spool: str
@@ -131,7 +131,7 @@ class Shipped(NamedTuple):
     spoilt: list[SpoiltSum]
 
 
-def shipping(keys: Keys, batch: Batch, now_ms: int, retention_days: int) -> Command[Shipped]:
+def shipping(keys: Keys, batch: CallBatch, now_ms: int, retention_days: int) -> Command[Shipped]:
     """Count a batch of calls and move the place in its spool forward with them."""
     days, expires_ms, arguments = batch.parts(now_ms, retention_days)
     script_keys = [
@@ -155,7 +155,7 @@ def shipping(keys: Keys, batch: Batch, now_ms: int, retention_days: int) -> Comm
     return Command(SHIP, script_keys, [*arguments[:2], len(days), *expires_ms, *arguments[2:]], shipped)
 
 
-def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[int, int]:
+def ship(store: Store, batch: CallBatch, now_ms: int, retention_days: int) -> tuple[int, int]:
     """Count a batch, once however often it is sent: (how far the spool is shipped, calls counted now)."""
     command = shipping(store.keys, batch, now_ms, retention_days)
     place, counted, spoilt = store.run_confirmed(lambda line: line.run(command))

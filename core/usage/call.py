@@ -114,29 +114,29 @@ def _moment(us: int) -> datetime:
 
 
 @dataclass(frozen=True)
-class Kind:
+class FieldKind:
     """How values are checked when they come back, and seen by callers."""
 
     check: Callable[[Any, str], Any]
     seen: Callable[[Any], Any] = lambda value: value
 
 
-NAME = Kind(checked_name)
-LOWER = Kind(lower_name)  # former versions kept it as it was told
-WORD = Kind(optional_name, seen=_or_none)
-USER = Kind(_user, seen=_or_none)
-FLAG = Kind(checked_flag)
-TRUE = Kind(lambda value, _name: value is True)
-TOKENS = Kind(_whole(MAX_COUNT))
-PART = Kind(_whole(MAX_COUNT))  # of tokens that are counted already, or a fee
-TELLINGS = Kind(_whole(MAX_TELLINGS))
-TEXT = Kind(_text, seen=_or_none)
-SOURCE = Kind(_source, seen=_or_none)
-DETAILS = Kind(_details, seen=lambda said: said or None)
-MONEY = Kind(_amount, seen=dollars)
-PRICE = Kind(_price, seen=lambda nano: None if nano is None else dollars(nano))
-SPAN = Kind(_finite)
-TIME = Kind(_whole(MAX_US), seen=lambda us: _moment(us).isoformat())
+NAME = FieldKind(checked_name)
+LOWER = FieldKind(lower_name)  # former versions kept it as it was told
+WORD = FieldKind(optional_name, seen=_or_none)
+USER = FieldKind(_user, seen=_or_none)
+FLAG = FieldKind(checked_flag)
+TRUE = FieldKind(lambda value, _name: value is True)
+TOKENS = FieldKind(_whole(MAX_COUNT))
+PART = FieldKind(_whole(MAX_COUNT))  # of tokens that are counted already, or a fee
+TELLINGS = FieldKind(_whole(MAX_TELLINGS))
+TEXT = FieldKind(_text, seen=_or_none)
+SOURCE = FieldKind(_source, seen=_or_none)
+DETAILS = FieldKind(_details, seen=lambda said: said or None)
+MONEY = FieldKind(_amount, seen=dollars)
+PRICE = FieldKind(_price, seen=lambda nano: None if nano is None else dollars(nano))
+SPAN = FieldKind(_finite)
+TIME = FieldKind(_whole(MAX_US), seen=lambda us: _moment(us).isoformat())
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Field:
     '' means not there; what has no column is told to the spool alone.
     """
 
-    kind: Kind
+    kind: FieldKind
     column: str = ITSELF
     exported: str = ITSELF
     group: str = ""

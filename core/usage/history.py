@@ -8,7 +8,7 @@ from ..errors import HistoryUnavailable
 from .call import Call
 
 
-class Taken(NamedTuple):
+class ImportCounts(NamedTuple):
     """What became of calls from elsewhere; those that are neither new nor corrected nor too old were known."""
 
     read: int = 0
@@ -16,9 +16,9 @@ class Taken(NamedTuple):
     corrected: int = 0
     too_old: int = 0
 
-    def plus(self, other: "Taken") -> "Taken":
+    def plus(self, other: "ImportCounts") -> "ImportCounts":
         """Both together."""
-        return Taken(*map(sum, zip(self, other, strict=True)))
+        return ImportCounts(*map(sum, zip(self, other, strict=True)))
 
 
 class UsageHistory(Protocol):
@@ -32,7 +32,7 @@ class UsageHistory(Protocol):
     def count(self, since: datetime | None, tiers: Collection[str] = ()) -> int:
         """How many calls that would be."""
 
-    def take(self, calls: Iterable[Call]) -> Taken:
+    def take(self, calls: Iterable[Call]) -> ImportCounts:
         """Write calls that came from elsewhere, each once."""
 
     def reset(self, until: datetime) -> int:

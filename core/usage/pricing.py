@@ -57,7 +57,7 @@ def to_whole(amount: Decimal) -> int:
     return int(amount.to_integral_value(ROUND_HALF_EVEN))
 
 
-class Found(NamedTuple):
+class PriceSource(NamedTuple):
     """Where a model's price stands: in the settings (`own`), or in the book as `info`, its entry for the model."""
 
     provider: str  # as the book calls it
@@ -77,11 +77,11 @@ class Found(NamedTuple):
         return answers and _NO_CHAT.search(self.model.lower()) is None
 
 
-class Place(NamedTuple):
+class PriceSources(NamedTuple):
     """Where a model's prices stand on one day, and those of its premium model; `terms`: what was made of them."""
 
-    found: Found | None
-    premium: Found | None
+    found: PriceSource | None
+    premium: PriceSource | None
     terms: dict[Any, Any]
 
 
@@ -92,14 +92,14 @@ _NO_CHAT = re.compile(
 )
 
 
-class Dated(NamedTuple):
+class DatedValue(NamedTuple):
     """Something that holds from the start of a UTC day on; '' from ever."""
 
     since: str
     what: Any
 
 
-def _standing(entries: list[Dated], at: datetime) -> Any:
+def _standing(entries: list[DatedValue], at: datetime) -> Any:
     day = at.astimezone(UTC).date().isoformat()
     found = [entry.what for entry in entries if entry.since <= day]
     return found[-1] if found else None
@@ -113,9 +113,9 @@ class PriceBook:
         self._own = parse_own_prices(own_prices)
         self._names: dict[str, list[str]] = {}
         self._missing: set[str] = set()
-        self._places: dict[tuple[str, str, int], Place] = {}
+        self._places: dict[tuple[str, str, int], PriceSources] = {}
 
-    def place(self, provider: str, model: str, at: datetime) -> Place:
+    def place(self, provider: str, model: str, at: datetime) -> PriceSources:
         """Where on that day the prices of this model stand, and those of the one that it saves against."""
         key = (provider, model, at.astimezone(UTC).toordinal())
         kept = self._places.get(key)
@@ -123,28 +123,28 @@ class PriceBook:
             if len(self._places) >= _SEARCHES_KEPT:
                 self._places.clear()
             found = self.find(provider, model, at)
-            kept = Place(found, None if found is None else self.premium(found, provider, at), {})
+            kept = PriceSources(found, None if found is None else self.premium(found, provider, at), {})
             self._places[key] = kept
         return kept
 
-    def find(self, provider: str, model: str, at: datetime) -> Found | None:
+    def find(self, provider: str, model: str, at: datetime) -> PriceSource | None:
         """Where the price of this model stands on that day, however its name is spelled; None where it has none."""
         names = spellings(provider, model)
         for who, name in names if self._own else ():
             if (own := self._own_prices(who, name, at)) is not None:
-                return Found(provider_id(who), name, own)
+                return PriceSource(provider_id(who), name, own)
         for who, _name in names if self._own else ():
             if (own := self._own_prices(who, "*", at)) is not None:
-                return Found(provider_id(who), model, own)
+                return PriceSource(provider_id(who), model, own)
         for who, name in names:
             if (listed := _of_the_book(who, name)) is not None:
                 info, by, its_own = listed
-                return Found(by, name, None, info, its_own)
+                return PriceSource(by, name, None, info, its_own)
         who, name = names[-1]
         is_free = name.endswith(":free") and provider_id(who) == "openrouter"
-        return Found("openrouter", name, FREE) if is_free else None
+        return PriceSource("openrouter", name, FREE) if is_free else None
 
-    def premium(self, found: Found, provider: str, at: datetime) -> Found | None:
+    def premium(self, found: PriceSource, provider: str, at: datetime) -> PriceSource | None:
         """The premium model that could have done the same work; None where none is set, known or able to."""
         if not found.could_chat(at):
             return None
@@ -176,9 +176,9 @@ class PriceBook:
         return own
 
     @cached_property
-    def _own_by_id(self) -> dict[str, list[Dated]]:
+    def _own_by_id(self) -> dict[str, list[DatedValue]]:
         """Own prices under what the book takes their providers for."""
-        found: dict[str, list[Dated]] = {}
+        found: dict[str, list[DatedValue]] = {}
         for said, entries in self._own.items():
             name, _slash, of = said.partition("/")
             found.setdefault(f"{provider_id(name)}/{of}", []).extend(entries)
@@ -197,9 +197,9 @@ def configured_book() -> PriceBook:
     return PriceBook(setting("TELEMETRY_PREMIUM_MODELS"), setting("TELEMETRY_PRICES"))
 
 
-def parse_premium_models(text: str) -> dict[str, list[Dated]]:
+def parse_premium_models(text: str) -> dict[str, list[DatedValue]]:
     """`provider=model` or `provider=model@2026-01-31`, with commas between; a date says from when it holds."""
-    found: dict[str, list[Dated]] = {}
+    found: dict[str, list[DatedValue]] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         provider, equals, named = (part.strip() for part in entry.partition("="))
         model, sign, since = (
@@ -209,11 +209,11 @@ def parse_premium_models(text: str) -> dict[str, list[Dated]]:
             raise ValueError(
                 f"TELEMETRY_PREMIUM_MODELS: {entry!r} is not provider=model or provider=model@date"
             )
-        _add(found, provider, Dated(_checked_date(since, "TELEMETRY_PREMIUM_MODELS"), model), entry)
+        _add(found, provider, DatedValue(_checked_date(since, "TELEMETRY_PREMIUM_MODELS"), model), entry)
     return found
 
 
-def _add(found: dict[str, list[Dated]], name: str, dated: Dated, entry: object) -> None:
+def _add(found: dict[str, list[DatedValue]], name: str, dated: DatedValue, entry: object) -> None:
     entries = found.setdefault(name.lower(), [])
     if any(other.since == dated.since for other in entries):
         raise ValueError(f"{entry!r}: {name} has two entries from {dated.since or 'the beginning'} on")
@@ -232,7 +232,7 @@ def _checked_date(text: str, where: str) -> str:
     return text
 
 
-def parse_own_prices(text: str) -> dict[str, list[Dated]]:
+def parse_own_prices(text: str) -> dict[str, list[DatedValue]]:
     """A JSON list of `{"model": "provider/name", "input": "3", "output": "15", ...}`, as docs/agents/usage.md shows."""
     if not text.strip():
         return {}
@@ -242,7 +242,7 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
         raise ValueError(f"TELEMETRY_PRICES is not JSON: {error}") from error
     if not isinstance(entries, list):
         raise ValueError("TELEMETRY_PRICES must be a JSON list of objects")
-    found: dict[str, list[Dated]] = {}
+    found: dict[str, list[DatedValue]] = {}
     for entry in entries:
         if not isinstance(entry, dict) or "/" not in str(entry.get("model", "")):
             raise ValueError(f"TELEMETRY_PRICES: {entry!r} has no model such as provider/name")
@@ -253,7 +253,7 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
         prices = {kind: _own_price(entry, kind) for kind in _KINDS if kind in entry}
         if not {"input", "output"} <= prices.keys():
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} needs the prices of input and output")
-        _add(found, str(entry["model"]), Dated(since, prices), entry["model"])
+        _add(found, str(entry["model"]), DatedValue(since, prices), entry["model"])
     return found
 
 

@@ -16,7 +16,7 @@ from .money import dollars, places_for, rounded
 from .valuation import unpriced
 
 
-class Steps(NamedTuple):
+class SavingsSteps(NamedTuple):
     """Of one call: from what it would have cost to what it did. A step is negative when it cost more."""
 
     kind: str  # compared, unpriced or no_baseline
@@ -38,20 +38,20 @@ SUMS: dict[str, str] = {
     "hits": "cache_hits",
     "prompt_hits": "prompt_cache_hits",
     "prompt_net": "prompt_cache_net_nano",
-    **{step: f"{step}_nano" for step in Steps._fields[1:]},
+    **{step: f"{step}_nano" for step in SavingsSteps._fields[1:]},
     **{f"{kind}_calls": f"{kind}_calls" for kind in APART},
     **{f"{kind}_cost": f"{kind}_cost_nano" for kind in APART},
 }
 
 
-def steps_of(call: Call) -> Steps:
+def steps_of(call: Call) -> SavingsSteps:
     """A call that cannot be compared has its own cost as its baseline, so that it saves nothing."""
     if call.book is None or call.uncached is None:
-        return Steps("unpriced", call.cost, 0, 0, 0)
+        return SavingsSteps("unpriced", call.cost, 0, 0, 0)
     if call.baseline is None:
-        return Steps("no_baseline", call.cost, 0, 0, 0)
+        return SavingsSteps("no_baseline", call.cost, 0, 0, 0)
     book = 0 if call.answered_locally else call.book
-    return Steps(
+    return SavingsSteps(
         "compared", call.baseline, call.baseline - call.uncached, call.uncached - book, call.cost - book
     )
 

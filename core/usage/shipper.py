@@ -19,7 +19,7 @@ from .folders import SpoolFolders
 from .pricing import PriceBook, load_book
 from .savings import also_in, sums_of
 from .spool import Spool, SpoolFile, orphans
-from .telling import standing
+from .telling import merged_call
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ MOST_EXPECTED = 5_000  # a kilobyte or two each; further ones are read from the 
 ROOM_SECONDS = 5.0  # an exporter waits for ten
 
 
-class Line(NamedTuple):
+class SpoolLine(NamedTuple):
     """A call as it comes from the spool, and as it is shipped; b'' until it is priced."""
 
     call: Call
@@ -253,7 +253,7 @@ class Shipper:
             if not lines:
                 break
             end = start + sum(map(len, lines))
-            batch = self._batch(usage.Batch(file.id, start, end), found, now_ms)
+            batch = self._batch(usage.CallBatch(file.id, start, end), found, now_ms)
             self._places[file.id], new = usage.ship(store, batch, now_ms, self._retention_days)
             self._counted += new
             if len(self._expected) <= MOST_EXPECTED // 2:
@@ -267,14 +267,14 @@ class Shipper:
         if threading.current_thread() is self._thread:
             self._hurry.wait(REST * (time.monotonic() - began))
 
-    def _line(self, line: bytes) -> Line:
+    def _line(self, line: bytes) -> SpoolLine:
         call = self._expected.pop(line, None)
-        return Line(parse_call(line), b"") if call is None else Line(call, line[:-1])
+        return SpoolLine(parse_call(line), b"") if call is None else SpoolLine(call, line[:-1])
 
-    def _read(self, file: SpoolFile, start: int) -> tuple[list[bytes], list[Line]]:
+    def _read(self, file: SpoolFile, start: int) -> tuple[list[bytes], list[SpoolLine]]:
         """The next lines and their calls, so many that their sums stay exact; what is no call is set aside."""
         lines: list[bytes] = []
-        found: list[Line] = []
+        found: list[SpoolLine] = []
         huge = False
         for line in _whole_lines(file, start):
             try:
@@ -292,17 +292,17 @@ class Shipper:
         return lines, found
 
     def _batch(
-        self, batch: usage.Batch, lines: list[Line], now_ms: int, *, unsure: bool = False
-    ) -> usage.Batch:
+        self, batch: usage.CallBatch, lines: list[SpoolLine], now_ms: int, *, unsure: bool = False
+    ) -> usage.CallBatch:
         """With each call once, at its price; `unsure`: each may come again, whoever named it."""
-        once: dict[str, Line] = {}
+        once: dict[str, SpoolLine] = {}
         for line in lines:
             call = line.call
             if call.us > (now_ms + AHEAD_MS) * 1000:
                 # A clock that runs ahead must not write into days that nobody looks at.
-                call.us, line = now_ms * 1000, Line(call, b"")
+                call.us, line = now_ms * 1000, SpoolLine(call, b"")
             name = call.call_id if call.given or unsure else f"{len(once)} without a name"
-            once[name] = Line(standing(once[name].call, call), b"") if name in once else line
+            once[name] = SpoolLine(merged_call(once[name].call, call), b"") if name in once else line
         for call, text in once.values():
             if not text:
                 call.price(self._book)
@@ -318,7 +318,7 @@ class Shipper:
             if any(_is_huge(line.call) for line in lines):
                 held, lines = held[:1], lines[:1]
             now_ms = store.time_ms()
-            batch = self._batch(usage.Batch(uuid.uuid4().hex, 0, 1), lines, now_ms, unsure=True)
+            batch = self._batch(usage.CallBatch(uuid.uuid4().hex, 0, 1), lines, now_ms, unsure=True)
             _place, new = usage.ship(store, batch, now_ms, self._retention_days)
             usage.forget_spool(store, batch.spool)
             self._spool.let_go(len(held))

@@ -44,7 +44,7 @@ Good = TypeVar("Good")
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Odd:
+class Oddities:
     """What was odd in one telling, in sentences; with TELEMETRY_STRICT the first of them is raised."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ def moment_us(at: object) -> int:
 # Tokens as callers count them
 
 
-def counted(told: object, cached: tuple[object, object], inside: bool, odd: Odd) -> Tokens:
+def token_counts(told: object, cached: tuple[object, object], inside: bool, odd: Oddities) -> Tokens:
     """What was told of tokens; `cached` are those read and written, `inside` says that `input` counts them too."""
     try:
         read = token_count(cached[0], "prompt_cache_read_tokens")
@@ -165,15 +165,15 @@ def _good_part(told: object, cached: tuple[object, object], inside: bool) -> Tok
 
 
 def counts_of(
-    quantities: Quantities | None, tokens: object, cached: tuple[object, object], inside: bool, odd: Odd
+    quantities: Quantities | None, tokens: object, cached: tuple[object, object], inside: bool, odd: Oddities
 ) -> Tokens:
     """The counts of the provider, where its answer had any; else those that the caller told."""
     if quantities is None or (tokens is not None and quantities == Quantities()):
-        return counted(tokens, cached, inside, odd)
+        return token_counts(tokens, cached, inside, odd)
     return quantities.tokens
 
 
-def quantities_of(usage: object, odd: Odd) -> Quantities | None:
+def quantities_of(usage: object, odd: Oddities) -> Quantities | None:
     """What a provider's answer holds, or its usage; None for None. What was odd about it is told in `odd`."""
     if usage is None or isinstance(usage, Quantities):
         return usage
@@ -203,7 +203,7 @@ def identity_of(quantities: Quantities | None) -> str | None:
 
 
 def numbers_of(
-    cost: object, counts: Tokens, duration_ms: object, odd: Odd, quantities: Quantities | None = None
+    cost: object, counts: Tokens, duration_ms: object, odd: Oddities, quantities: Quantities | None = None
 ) -> str:
     """The numbers of a call as a part of its line."""
     amount = None if cost is None else odd.good(nano_dollars, cost, None)
@@ -223,7 +223,7 @@ def numbers_of(
     )
 
 
-def _rest(of: Quantities, odd: Odd) -> str:
+def _rest(of: Quantities, odd: Oddities) -> str:
     tier, request_id = (odd.good(_optional, said, "") for said in (of.service_tier, of.request_id))
     told = {
         "cache_write_1h": of.cache_write_1h,
@@ -298,7 +298,7 @@ def _names_by_provider(call: Call) -> list[str]:
     return [name for name in (call.request_id, call.details.get("response_id")) if name]
 
 
-class OneCall:
+class CallTellings:
     """One call: its tellings that are `held`, those that are `told` now, oldest first, and every name of it."""
 
     def __init__(self, held: Iterable[Call] = (), names: Iterable[str] = ()) -> None:
@@ -312,7 +312,7 @@ class OneCall:
         self.told.append(call)
         self._learn(call)
 
-    def join(self, other: "OneCall") -> None:
+    def join(self, other: "CallTellings") -> None:
         """Both are one: somebody told the names of both."""
         self.held += other.held
         self.told += other.told
@@ -334,7 +334,7 @@ def _is_chosen(call: Call) -> bool:
     return call.call_id not in _names_by_provider(call)
 
 
-def together(told: Iterable[Call], held: Iterable[OneCall] = ()) -> list[OneCall]:
+def group_tellings(told: Iterable[Call], held: Iterable[CallTellings] = ()) -> list[CallTellings]:
     """Each call with its tellings, also those under another name of it, in the order in which they came."""
     found = dict.fromkeys(held)
     by_name = {name: one for one in found for name in one.names}
@@ -342,7 +342,7 @@ def together(told: Iterable[Call], held: Iterable[OneCall] = ()) -> list[OneCall
     for call in told:
         names = names_of(call)
         known = dict.fromkeys(by_name[name] for name in names if name in by_name)
-        one, *others = [other for other in known if other.is_that_of(call)] or [OneCall()]
+        one, *others = [other for other in known if other.is_that_of(call)] or [CallTellings()]
         for other in others:
             if not (one.chosen and other.chosen):
                 one.join(other)
@@ -363,7 +363,7 @@ _KNOWS_LESS = ("imported", "unknown")
 _EMPTY_ELSE_OTHER = ("stage", "agent_id", "user", "cache_type", "request_id")
 
 
-def standing(held: Call, told: Call) -> Call:
+def merged_call(held: Call, told: Call) -> Call:
     """What stands of two tellings of one call, `told` being the later: a new Call, priced as the kept one was.
 
     A correction goes first. Else that with more output tokens, of equals the later. What the kept one does not know
@@ -415,7 +415,7 @@ def correction(held: Call, told: Call, book: Callable[[], PriceBook], *, again: 
     """
     if again and told.corrected:
         return None
-    found = standing(told, held) if again else standing(held, told)
+    found = merged_call(told, held) if again else merged_call(held, told)
     if _priced_by(found) not in map(_priced_by, (held, told)):
         found.price(book())
     found.given, found.tellings = held.given, held.tellings

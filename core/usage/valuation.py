@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..store.usage import MAX_AMOUNT
-from .pricing import FREE, Found, Price, PriceBook, Prices, as_price, to_whole
+from .pricing import FREE, Price, PriceBook, Prices, PriceSource, as_price, to_whole
 from .quantities import PART_OF, Quantities
 
 # Rules that providers publish instead of a price, for what the book has no price of. The book's own goes first.
@@ -301,7 +301,7 @@ def _terms(book: PriceBook, provider: str, model: str, quantities: Quantities, a
 _TERMS_KEPT = 256
 
 
-def _made(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
+def _made(found: PriceSource, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
     if found.own is not None:
         return _ruled(found, dict(found.own), {}, [], _day(at))
     standing, rules = _standing_prices(found, quantities, at, notes)
@@ -309,7 +309,7 @@ def _made(found: Found, quantities: Quantities, at: datetime, notes: list[str]) 
 
 
 def _ruled(
-    found: Found, prices: dict[str, Price], fees: dict[str, Decimal], rules: list[_TierRule], day: str
+    found: PriceSource, prices: dict[str, Price], fees: dict[str, Decimal], rules: list[_TierRule], day: str
 ) -> _Tariff:
     if "claude" in found.model.lower() and found.provider in _CLAUDE_HOUSES:
         _add_claude(prices, fees, day)
@@ -354,7 +354,7 @@ def _day(at: datetime) -> str:
 
 
 def _standing_prices(
-    found: Found, quantities: Quantities, at: datetime, notes: list[str]
+    found: PriceSource, quantities: Quantities, at: datetime, notes: list[str]
 ) -> tuple[Any, list[_TierRule]]:
     """The book's prices of that moment for this call's tier, and the rules for what they do not have."""
     standing, rules = found.info.get_prices(at), []
@@ -391,7 +391,7 @@ def _rule(provider: str, tier: str, at: datetime) -> _TierRule | None:
     return next((rule for rule in rules if rule.since <= _day(at)), None)
 
 
-def _special_prices(found: Found, tier: str, context: dict[str, str], at: datetime) -> Any:
+def _special_prices(found: PriceSource, tier: str, context: dict[str, str], at: datetime) -> Any:
     """The book's prices of a tier, or None.
 
     The book dates them by the day it looked them up, not by the day they began. For a day before that they hold

@@ -78,7 +78,7 @@ NO_DEADLINE = at(NO_DEADLINE_MS)
 LOST_REASON = "cancelled: lost by the server, which was emptied or replaced"
 
 
-def mark_of(status: str, answer: str = "") -> str:
+def approval_mark(status: str, answer: str = "") -> str:
     """Whether an end is a yes, as Redis says it: a yes to changed arguments is none to who does not know of them."""
     return EDITED if answer == EDITED else "1" if status == APPROVED else "0"
 

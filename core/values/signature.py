@@ -29,10 +29,10 @@ _WRITTEN = re.compile(r"1:([0-9a-f]{16}):([0-9]{1,15}):([A-Za-z0-9_-]{86})")
 _KEY = re.compile(r"ed25519:([A-Za-z0-9_-]{43})=?")
 
 
-class Said(NamedTuple):
+class SignaturePayload(NamedTuple):
     """What a person said to a request: `digest` of the bytes that were on the screen, `status` as it ended by it.
 
-    `status` is of `said_as` where it was answered in another way than yes or no.
+    `status` is of `signed_status` where it was answered in another way than yes or no.
     """
 
     request_id: str
@@ -42,7 +42,7 @@ class Said(NamedTuple):
     reason: str
 
 
-def said_as(status: str, answer: str, edited: str) -> str:
+def signed_status(status: str, answer: str, edited: str) -> str:
     """How an end is called in what is signed. edited: the digest of the changed arguments."""
     return f"{answer}:{edited}" if answer == EDITED else answer or status
 
@@ -58,7 +58,7 @@ class Signature(NamedTuple):
         return f"{signed_by(self.key_id)}{self.moment_ms}:{_text(self.signature)}"
 
 
-def message(said: Said, key_id: str, moment_ms: int) -> bytes:
+def message(said: SignaturePayload, key_id: str, moment_ms: int) -> bytes:
     """The bytes that are signed."""
     about = (FIRST_LINE, key_id, said.request_id, said.digest, said.status, said.person, str(moment_ms))
     return "\n".join((*about, said.reason)).encode(errors="surrogatepass")

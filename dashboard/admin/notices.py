@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 
-from core.history.notices.addresses import Refused
+from core.history.notices.addresses import SendRefused
 from core.history.notices.channels import set_address
-from core.history.notices.sealing import Unreadable, unseal
+from core.history.notices.sealing import UnreadableSeal, unseal
 from core.models import Escalation, Notice, NoticeChannel
 from dashboard.admin.policy import PolicyAdmin
 from dashboard.admin.read_only import ReadOnlyAdmin
@@ -44,9 +44,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
             if not moved and not secret:  # what one receiver knows is not sent to another
                 secret = unseal(channel.sealed_secret)
             if not address and channel.kind != NoticeChannel.Kind.MAIL:
-                raise Refused(words.LACKS_ADDRESS)
+                raise SendRefused(words.LACKS_ADDRESS)
             set_address(channel, address, secret)
-        except (Refused, Unreadable) as error:
+        except (SendRefused, UnreadableSeal) as error:
             self.add_error(None, str(error))
         return said
 

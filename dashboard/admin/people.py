@@ -46,7 +46,7 @@ class NewAccount(OneOfItsLook, AdminUserCreationForm):  # type: ignore[type-arg]
         fields = ("username", "email", "groups", "is_staff")
 
 
-class Account(OneOfItsLook, UserChangeForm):  # type: ignore[type-arg]
+class AccountForm(OneOfItsLook, UserChangeForm):  # type: ignore[type-arg]
     """The form of an account."""
 
 
@@ -57,7 +57,7 @@ admin.site.unregister(User)
 class AccountAdmin(Titled, UserAdmin):  # type: ignore[type-arg]
     """People."""
 
-    form = Account
+    form = AccountForm
     add_form = NewAccount
     add_fieldsets = (
         (

@@ -8,7 +8,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from core.history.approvals.reach import let_in, let_in_by_team
+from core.history.approvals.reach import approver_names, approver_names_by_team
 from core.models import AgentOwner, ApprovalType, DecisionGrant, DenyPreset, Team
 from core.models.policy import ANY
 from dashboard import words
@@ -25,7 +25,7 @@ class GrantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type 
         """Say whom it lets in; what comes with the same answer is meant."""
         said: dict[str, Any] = super().clean() or {}
         if not self.errors:
-            names = ", ".join(let_in(said.get("team"))) or words.LETS_IN_NOBODY
+            names = ", ".join(approver_names(said.get("team"))) or words.LETS_IN_NOBODY
             if said.get("seen") != names:
                 self.data = {**dict(self.data.items()), "seen": names}
                 preview = f'<span class="preview">{words.GRANT_SEEN}</span>'
@@ -78,12 +78,14 @@ class DecisionGrantAdmin(PolicyAdmin):
         if not grant.pk:
             return words.SEEN_FIRST
         names = getattr(grant, "names", None)
-        return visible(", ".join(let_in(grant.team) if names is None else names) or words.LETS_IN_NOBODY)
+        return visible(
+            ", ".join(approver_names(grant.team) if names is None else names) or words.LETS_IN_NOBODY
+        )
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """The list, with whom each of its rows lets in: one query for all."""
         found = super().get_changelist_instance(request)
-        names = let_in_by_team()
+        names = approver_names_by_team()
         for grant in found.result_list:
             grant.names = names.get(grant.team_id, [])  # type: ignore[attr-defined]
         return found

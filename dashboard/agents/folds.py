@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"\d+$")
 _NAMED = re.compile(r"([^0-9]*)([0-9]{0,18})")
 
 
-def beginning_of(agent_id: str) -> str:
+def shared_prefix(agent_id: str) -> str:
     """What a name shares with those that were made like it: `pod-` of `pod-7d9f8b6c5-x2x4z`; '' when all is made up."""
     parts, marks = _PART.split(agent_id), _PART.findall(agent_id)
     kept = len(parts)
@@ -32,21 +32,21 @@ def beginning_of(agent_id: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def by_name(name: str) -> tuple[tuple[str, int], ...]:
+def name_sort_key(name: str) -> tuple[tuple[str, int], ...]:
     """What names are sorted by: capitals do not count, and worker-2 stands before worker-10."""
     return tuple((text, int(number or 0)) for text, number in _NAMED.findall(name.casefold()))
 
 
 def in_order(rows: Iterable[AgentRow]) -> list[AgentRow]:
     """Those that need a look first, then by name."""
-    return sorted(rows, key=lambda row: (row.rank, by_name(row.name), row.agent_id))
+    return sorted(rows, key=lambda row: (row.rank, name_sort_key(row.name), row.agent_id))
 
 
 def folded(rows: Iterable[AgentRow]) -> list[list[AgentRow]]:
     """In order, each alone but the dead: three or more whose names begin alike are one, where the first would be."""
     found: dict[Any, list[AgentRow]] = defaultdict(list)
     for row in in_order(rows):
-        alike = (row.state, beginning_of(row.agent_id)) if row.state in DEAD else row.agent_id
+        alike = (row.state, shared_prefix(row.agent_id)) if row.state in DEAD else row.agent_id
         found[alike].append(row)
     lines: list[list[AgentRow]] = []
     for together in found.values():

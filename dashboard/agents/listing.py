@@ -14,10 +14,10 @@ from core.history.agents.putting_away import AT_ONCE, DEAD
 from core.store.approvals import WaitingRequest, read_all_waiting
 from core.store.client import open_store
 from core.usage.money import money
-from dashboard.agents.asked import Asked
-from dashboard.agents.folds import beginning_of, by_name, folded, in_order
-from dashboard.agents.look import Agents, counts_of
+from dashboard.agents.folds import folded, in_order, name_sort_key, shared_prefix
+from dashboard.agents.list_query import ListQuery
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
+from dashboard.agents.state_counts import AgentCounts, counts_of
 
 PAGE_ROWS = 50
 
@@ -40,12 +40,12 @@ class Entry:
     @property
     def beginning(self) -> str:
         """How the names of all begin; '' where that is no word."""
-        return beginning_of(self.row.agent_id)
+        return shared_prefix(self.row.agent_id)
 
     @property
     def query(self) -> str:
         """The query that shows them one by one."""
-        return Asked(state=self.row.state, begins=self.beginning).query
+        return ListQuery(state=self.row.state, begins=self.beginning).query
 
     @property
     def may_go(self) -> bool:
@@ -68,10 +68,10 @@ class Group:
 class FleetPage:
     """One page of the list. `found` counts agents, `first` and `last` their lines, from 1 on."""
 
-    asked: Asked
+    asked: ListQuery
     entries: list[Entry]
     groups: list[Group]
-    here: Agents
+    here: AgentCounts
     away: int
     found: int
     lines: int
@@ -92,7 +92,7 @@ class FleetPage:
         return min(self.found, AT_ONCE)
 
 
-def fleet_page(asked: Asked) -> FleetPage:
+def fleet_page(asked: ListQuery) -> FleetPage:
     """The page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
     store = open_store()
     now, states = fleet.look(store, None)
@@ -111,7 +111,7 @@ def fleet_page(asked: Asked) -> FleetPage:
         asked,
         entries=_entries([] if asked.group else alike[shown], waiting, now),
         groups=groups[shown],
-        here=Agents.of_rows(rows),
+        here=AgentCounts.of_rows(rows),
         away=sum(row.away for row in rows),
         found=len(found),
         lines=lines,
@@ -122,9 +122,9 @@ def fleet_page(asked: Asked) -> FleetPage:
     )
 
 
-def nothing_known(asked: Asked) -> FleetPage:
+def unavailable_page(asked: ListQuery) -> FleetPage:
     """The page while Redis is away."""
-    return FleetPage(asked, [], [], Agents.of_rows([]), 0, 0, 0, 0, 0, 1, timezone.now(), known=False)
+    return FleetPage(asked, [], [], AgentCounts.of_rows([]), 0, 0, 0, 0, 0, 1, timezone.now(), known=False)
 
 
 def is_found(row: AgentRow, q: str) -> bool:
@@ -133,15 +133,17 @@ def is_found(row: AgentRow, q: str) -> bool:
     return any(wanted in text.casefold() for text in (row.agent_id, row.name, row.status, row.task))
 
 
-def _is_asked_for(row: AgentRow, asked: Asked) -> bool:
+def _is_asked_for(row: AgentRow, asked: ListQuery) -> bool:
     if row.away != (asked.state == "away"):
         return False
     of_state = asked.state in ("", "away", row.state) or (asked.state == "need" and row.state in NEED_A_LOOK)
-    begins = not asked.begins or beginning_of(row.agent_id) == asked.begins
+    begins = not asked.begins or shared_prefix(row.agent_id) == asked.begins
     return of_state and begins and (not asked.q or is_found(row, asked.q))
 
 
-def _sorted(rows: list[AgentRow], asked: Asked, waiting: Waiting, costs: dict[str, int]) -> list[AgentRow]:
+def _sorted(
+    rows: list[AgentRow], asked: ListQuery, waiting: Waiting, costs: dict[str, int]
+) -> list[AgentRow]:
     """By the column asked for, and rows that are equal in it as ever; those that have nothing there come last."""
 
     def deadline(row: AgentRow) -> datetime | None:
@@ -149,7 +151,7 @@ def _sorted(rows: list[AgentRow], asked: Asked, waiting: Waiting, costs: dict[st
 
     keys: dict[str, Callable[[AgentRow], Any]] = {
         "state": lambda row: row.rank,
-        "name": lambda row: by_name(row.name),
+        "name": lambda row: name_sort_key(row.name),
         "task": lambda row: row.task.casefold() or None,
         "progress": lambda row: row.percent,
         "unchanged": lambda row: row.unchanged_since,
@@ -164,11 +166,11 @@ def _sorted(rows: list[AgentRow], asked: Asked, waiting: Waiting, costs: dict[st
     return there + [row for row in rows if key(row) is None]
 
 
-def _groups(rows: Iterable[AgentRow], asked: Asked) -> list[Group]:
+def _groups(rows: Iterable[AgentRow], asked: ListQuery) -> list[Group]:
     """The group with the agent that needs a look most comes first."""
     by_beginning: dict[str, list[AgentRow]] = defaultdict(list)
     for row in in_order(rows):
-        by_beginning[beginning_of(row.agent_id)].append(row)
+        by_beginning[shared_prefix(row.agent_id)].append(row)
     return [
         Group(
             beginning,

@@ -21,7 +21,7 @@ from core.values.secrets import masked_json
 from dashboard import words
 from dashboard.agents.row import AgentRow
 from dashboard.agents.timeline import Timeline
-from dashboard.approvals.page import Ended, Step
+from dashboard.approvals.page import EndedRequest, HistoryStep
 from dashboard.display.amounts import whole_percent
 from dashboard.display.context import visible_json
 
@@ -30,7 +30,7 @@ ON_A_LINE = 120
 
 
 @dataclass(frozen=True)
-class Run:
+class RunLine:
     """One run: when, how long, and how it ended."""
 
     word: str
@@ -44,7 +44,7 @@ class Run:
     rival: bool
 
     @classmethod
-    def of(cls, run: AgentRun, row: AgentRow | None) -> "Run":
+    def of(cls, run: AgentRun, row: AgentRow | None) -> "RunLine":
         """The run as it stands. A run that SQL takes for running is lost when its agent is by now."""
         state, ended_at = run.state, run.ended_at
         if state == "running" and row is not None and row.liveness == "lost":
@@ -69,7 +69,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskLine:
     """One task that it was given. `state`: open, done or failed."""
 
     at: datetime
@@ -79,7 +79,7 @@ class Task:
     lasted: timedelta | None
 
     @classmethod
-    def of(cls, task: AgentAssignment) -> "Task":
+    def of(cls, task: AgentAssignment) -> "TaskLine":
         """The task for a reader."""
         state = "open" if task.success is None else "done" if task.success else "failed"
         how = [word for name, word in words.TASK_HOW.items() if getattr(task, name)]
@@ -93,7 +93,7 @@ def _conflict(row: AgentRow) -> bool:
 
 
 @dataclass(frozen=True)
-class Happening:
+class RecordedEvent:
     """One fact of the record that concerns the agent. `kind` is that of the request."""
 
     at: datetime
@@ -104,9 +104,9 @@ class Happening:
     kind: str
 
     @classmethod
-    def of(cls, fact: AuditEntry, agent_id: str, kinds: Mapping[str, str]) -> "Happening":
+    def of(cls, fact: AuditEntry, agent_id: str, kinds: Mapping[str, str]) -> "RecordedEvent":
         """The fact for a reader who knows whose page it is."""
-        step = Step.of(fact)
+        step = HistoryStep.of(fact)
         request_id = str(fact.request_id or "")
         who = "" if fact.actor in (agent_id, SYSTEM) else fact.actor
         return cls(step.at, step.what, who, step.why, request_id, kinds.get(request_id, words.SOME_REQUEST))
@@ -199,14 +199,14 @@ class AgentPage:
     metadata: SafeString | str
     timeline: Timeline
     waiting: list[WaitingRequest]
-    ended: list[Ended]
-    runs: list[Run]
-    tasks: list[Task]
+    ended: list[EndedRequest]
+    runs: list[RunLine]
+    tasks: list[TaskLine]
     mail: list[SignalLine]
     more_mail: bool
     published: list[SignalLine]
     events: list[EventLine]
-    happenings: list[Happening]
+    happenings: list[RecordedEvent]
     costs: list[Spent]
     calls: list[CallLine]
     unreadable: tuple[str, ...]
@@ -226,7 +226,7 @@ class AgentPage:
         return self.row is not None and _conflict(self.row)
 
     @property
-    def rivals(self) -> list[Run]:
+    def rivals(self) -> list[RunLine]:
         """The runs that go on at once under this name."""
         return [run for run in self.runs if run.rival]
 
@@ -274,14 +274,14 @@ def _page(
         metadata=visible_json(metadata) if metadata else "",
         timeline=Timeline.of(snapshot.timeline, until, two_processes=row is not None and _conflict(row)),
         waiting=snapshot.waiting,
-        ended=[Ended.of(record, recorded=True) for record in history.ended],
-        runs=[Run.of(run, row) for run in history.runs],
-        tasks=[Task.of(task) for task in history.tasks],
+        ended=[EndedRequest.of(record, recorded=True) for record in history.ended],
+        runs=[RunLine.of(run, row) for run in history.runs],
+        tasks=[TaskLine.of(task) for task in history.tasks],
         mail=[SignalLine.waiting(signal) for signal in snapshot.mail],
         more_mail=snapshot.more_mail,
         published=[SignalLine.published(event, agent_id) for event in said.signals[:SHOWN_SIGNALS]],
         events=[EventLine.of(event) for event in said.published],
-        happenings=[Happening.of(fact, agent_id, kinds) for fact in history.facts],
+        happenings=[RecordedEvent.of(fact, agent_id, kinds) for fact in history.facts],
         costs=history.spent,
         calls=[CallLine.of(call) for call in history.calls],
         unreadable=(*snapshot.unreadable, *said.unreadable),

@@ -33,7 +33,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Line:
+class ProgressLine:
     """The progress of one process over time, as steps."""
 
     points: str
@@ -41,7 +41,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Mark:
+class StatusMark:
     """A moment in the chart at which the status changed."""
 
     x: int
@@ -54,8 +54,8 @@ class Timeline:
 
     spans: list[Span] = field(default_factory=list)
     older: list[Span] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    lines: list[ProgressLine] = field(default_factory=list)
+    marks: list[StatusMark] = field(default_factory=list)
     start: datetime | None = None
     end: datetime | None = None
     unchanged_since: datetime | None = None
@@ -120,7 +120,7 @@ def _spans(ordered: Sequence[TimelineEntry], end: datetime, process: str) -> lis
     return spans
 
 
-def _lines(processes: dict[str, Sequence[TimelineEntry]], axis: _Axis) -> list[Line]:
+def _lines(processes: dict[str, Sequence[TimelineEntry]], axis: _Axis) -> list[ProgressLine]:
     """The process that spoke last comes last; all but the last two have ended where they fell silent."""
     by_last_word = sorted(processes.values(), key=lambda own: own[-1].at)
     ended, going_on = by_last_word[:-2], by_last_word[-2:]
@@ -129,7 +129,7 @@ def _lines(processes: dict[str, Sequence[TimelineEntry]], axis: _Axis) -> list[L
     ]
 
 
-def _line(ordered: Sequence[TimelineEntry], axis: _Axis, until: int) -> Line:
+def _line(ordered: Sequence[TimelineEntry], axis: _Axis, until: int) -> ProgressLine:
     corners: list[tuple[int, int]] = []
     for entry in ordered:
         x, y = axis.x(entry.at), HEIGHT - whole_percent(entry.progress)
@@ -138,15 +138,15 @@ def _line(ordered: Sequence[TimelineEntry], axis: _Axis, until: int) -> Line:
         corners.append((x, y))
     corners.append((until, corners[-1][1]))
     points = " ".join(f"{x},{y}" for x, y in corners)
-    return Line(points, f"{corners[0][0]},{HEIGHT} {points} {until},{HEIGHT}")
+    return ProgressLine(points, f"{corners[0][0]},{HEIGHT} {points} {until},{HEIGHT}")
 
 
-def _marks(ordered: Sequence[TimelineEntry], axis: _Axis) -> list[Mark]:
+def _marks(ordered: Sequence[TimelineEntry], axis: _Axis) -> list[StatusMark]:
     marks = []
     before = ""
     for entry in ordered:
         if entry.status != before:
             kind = "bad" if entry.status == "failed" else "start" if entry.status == "starting" else "other"
-            marks.append(Mark(axis.x(entry.at), kind))
+            marks.append(StatusMark(axis.x(entry.at), kind))
         before = entry.status
     return marks

@@ -15,9 +15,9 @@ from core.values.names import checked_name
 from dashboard import access, words
 from dashboard.address import BadAddress, page_at
 from dashboard.agents import page as agent_contexts
-from dashboard.agents.asked import Asked
-from dashboard.agents.listing import fleet_page, nothing_known
-from dashboard.agents.meant import Meant, NobodyMeant
+from dashboard.agents.list_query import ListQuery
+from dashboard.agents.listing import fleet_page, unavailable_page
+from dashboard.agents.selection import AgentSelection, NothingSelected
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +37,12 @@ def show(request: HttpRequest) -> HttpResponse:
 def put_away(request: HttpRequest) -> HttpResponse:
     """Take agents that failed or are lost off the lists: those that the page showed, as they stood then."""
     try:
-        meant = Meant.of(request.POST)
+        meant = AgentSelection.of(request.POST)
         dead = meant.among_all()
         put = putting_away.put_away(dead, request.user)
         left = max(0, len(dead) - putting_away.AT_ONCE)
         level, text = messages.SUCCESS, words.put_away(len(put), left) if put else words.NOBODY_PUT_AWAY
-    except NobodyMeant:
+    except NothingSelected:
         level, text = messages.ERROR, words.NOT_MEANT
     except StoreUnavailable as error:
         level, text = messages.ERROR, words.NOTHING_CHANGED.format(error=error)
@@ -56,14 +56,14 @@ def put_away(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest) -> HttpResponse:
     try:
-        asked = Asked.of(request.GET)
+        asked = ListQuery.of(request.GET)
     except BadAddress as error:
-        context = {"page": nothing_known(Asked()), "refused": str(error)}
+        context = {"page": unavailable_page(ListQuery()), "refused": str(error)}
         return render(request, LIST, context, status=400)
     try:
         page, problem = fleet_page(asked), ""
     except StoreUnavailable as error:
-        page, problem = nothing_known(asked), words.unavailable(error)
+        page, problem = unavailable_page(asked), words.unavailable(error)
     context = {"page": page, "problem": problem, "may_put_away": access.may_put_away(request.user)}
     return render(request, LIST, context, status=503 if problem else 200)
 
@@ -88,6 +88,6 @@ def _one(request: HttpRequest, name: str) -> HttpResponse:
 def _address(back: str) -> str:
     """The list as it was; of what a form says of it, only what can be in an address of ours."""
     try:
-        return page_at("agents", Asked.of(QueryDict(back)).query)
+        return page_at("agents", ListQuery.of(QueryDict(back)).query)
     except BadAddress:
         return page_at("agents", "")

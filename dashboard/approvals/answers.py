@@ -12,19 +12,19 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from core.history.approvals.answers import extensions, holds
-from core.history.approvals.answers.holds import Held, Holding
+from core.history.approvals.answers.holds import HeldDecision, Holding
 from core.models import ApprovalRecord
 from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import words as common
 from dashboard.approvals import words
-from dashboard.approvals.outcome import FAILURES, Notice, not_done
+from dashboard.approvals.outcome import FAILURES, OutcomeNotice, not_done
 from dashboard.display.tags import local_time
 
 logger = logging.getLogger(__name__)
 
 
-def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
+def show_held(request: HttpRequest, decision: HeldDecision) -> HttpResponse:
     """That an approval is held, with the button that takes it back, to stand beside the page."""
     assert decision.release_at is not None
     held = Holding(decision.responder, decision.release_at)
@@ -49,7 +49,7 @@ def extend(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return _said(request, request_id, notice)
 
 
-def _said(request: HttpRequest, request_id: UUID, notice: Notice) -> HttpResponse:
+def _said(request: HttpRequest, request_id: UUID, notice: OutcomeNotice) -> HttpResponse:
     """What came of it: beside the page, or on the request's own."""
     if request.headers.get("HX-Request") == "true":
         shown = {"kind": notice.kind, "text": notice.text}
@@ -58,7 +58,7 @@ def _said(request: HttpRequest, request_id: UUID, notice: Notice) -> HttpRespons
     return redirect("approval", request_id)
 
 
-def _extended(request: HttpRequest, request_id: str) -> Notice:
+def _extended(request: HttpRequest, request_id: str) -> OutcomeNotice:
     said = request.POST
     minutes = said.get(f"minutes-{request_id}", "")
     try:
@@ -71,22 +71,22 @@ def _extended(request: HttpRequest, request_id: str) -> Notice:
         )
     except FAILURES as error:
         return not_done(error, words.NOT_EXTENDED)
-    return Notice("done", words.LONGER.format(until=f"{local_time(until):%Y-%m-%d %H:%M:%S %Z}"), 200)
+    return OutcomeNotice("done", words.LONGER.format(until=f"{local_time(until):%Y-%m-%d %H:%M:%S %Z}"), 200)
 
 
-def _undone(request: HttpRequest, request_id: str) -> Notice:
+def _undone(request: HttpRequest, request_id: str) -> OutcomeNotice:
     try:
         intent = holds.take_back(request.user, request_id)
         if intent is not None:
             name = common.request_name(intent.approval_type, intent.agent_id)
-            return Notice("done", words.TAKEN_BACK.format(name=name), 200)
+            return OutcomeNotice("done", words.TAKEN_BACK.format(name=name), 200)
         of_another = holds.holdings([request_id]).get(request_id)
         if of_another is not None:
-            return Notice("refused", words.NOT_YOURS.format(name=of_another.name), 403)
-        return Notice("refused", words.NOT_TAKEN_BACK.format(what=_what_stands(request_id)), 409)
+            return OutcomeNotice("refused", words.NOT_YOURS.format(name=of_another.name), 403)
+        return OutcomeNotice("refused", words.NOT_TAKEN_BACK.format(what=_what_stands(request_id)), 409)
     except Error:
         logger.exception("an approval could not be taken back")
-        return Notice("unsure", words.NOT_BACK_NOW, 503)
+        return OutcomeNotice("unsure", words.NOT_BACK_NOW, 503)
 
 
 def _what_stands(request_id: str) -> str:

@@ -23,11 +23,11 @@ from core.store.client import open_store
 from core.values.approvals import HELD, VOID
 from dashboard import access, words
 from dashboard.access import Audience
-from dashboard.approvals import known as names
+from dashboard.approvals import known_names as names
 from dashboard.approvals import unusual
-from dashboard.approvals.inbox import MOST_TOGETHER, Line, Together, may_go_together
+from dashboard.approvals.inbox import MOST_TOGETHER, InboxLine, RequestGroup, may_go_together
 from dashboard.approvals.views import answer_one, inbox_address, known_name
-from dashboard.approvals.waiting import Account, read_waiting
+from dashboard.approvals.waiting import QueuedRequest, read_waiting
 from dashboard.approvals.words import (
     GONE,
     NOT_BACK_NOW,
@@ -64,7 +64,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if not answered:
         return redirect(inbox_address(back))
     audience: Any = Audience.of(request.user)
-    shown = Together.of(Line(answered[0], tuple(answered)), audience.verdict(answered[0]))
+    shown = RequestGroup.of(InboxLine(answered[0], tuple(answered)), audience.verdict(answered[0]))
     approved = request.POST.get("answer") != "deny"
     context = {"together": shown, "approved": approved, "back": back, "inbox": {"now": sorted_out.now}}
     if not approved:
@@ -139,7 +139,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 def held(request: HttpRequest) -> HttpResponse:
     """What became of approvals that this person gave together: which are held yet, and which did not count, and why."""
     asked = [one for name in ("id", "of") for one in request.GET.getlist(name) if valid_id(one)]
-    intents = holds.became_of(request.user, asked[:MOST_TOGETHER])
+    intents = holds.last_attempts(request.user, asked[:MOST_TOGETHER])
     try:
         waiting = read_waiting(open_store())
     except StoreUnavailable as error:
@@ -185,8 +185,8 @@ class _Sorted(NamedTuple):
     """The chosen: those that may be answered together, those that this person may not answer, and why not the rest."""
 
     now: datetime
-    answered: list[Account]
-    barred: list[Account]
+    answered: list[QueuedRequest]
+    barred: list[QueuedRequest]
     left: list[str]
 
     @property
@@ -200,7 +200,7 @@ def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> _Sorted:
     by_id = {account.request_id: account for account in waiting.accounts}
     unusual.refresh(waiting.accounts)
     names.refresh()
-    odd = unusual.odd_ones(waiting.accounts)
+    odd = unusual.unusual_ids(waiting.accounts)
     found = _Sorted(waiting.now, [], [], [])
     for request_id in dict.fromkeys(chosen):
         account = by_id.get(request_id)
@@ -218,7 +218,7 @@ def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> _Sorted:
     return found
 
 
-def _name(account: Account) -> str:
+def _name(account: QueuedRequest) -> str:
     """What tells it from others of its kind too."""
     name = words.request_name(account.approval_type, account.agent_id)
     return f"{name} ({account.facts})" if account.facts else name

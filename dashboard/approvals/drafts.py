@@ -10,8 +10,8 @@ from typing import Any
 
 from core.approvals.deciding import MAX_REASON_LENGTH
 from core.history.approvals import terms
-from core.history.approvals.rules import MOST_USES, NAMED_ANY, Draft
-from core.history.approvals.terms import Scope, Term
+from core.history.approvals.rules import MOST_USES, NAMED_ANY, RuleDraft
+from core.history.approvals.terms import Scope, ValueTerm
 from core.models.policy import ANY
 from core.values.json import loads_strictly
 from core.values.malformed import ODD
@@ -23,11 +23,11 @@ SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Choice:
+class ValueChoice:
     """One value of the request, and what the form says of it."""
 
     number: int
-    term: Term
+    term: ValueTerm
     shown: str  # one of several lines as JSON: a hundred short lines are no page of their own
     cut: bool
     how: list[tuple[str, str, bool]]  # value, word, whether it is chosen
@@ -36,18 +36,18 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Writing:
+class RuleForm:
     """The form of a rule made from one request."""
 
     request_id: str
     kind: str
     agent_id: str
-    choices: list[Choice]
+    choices: list[ValueChoice]
     said: Mapping[str, str]
     barred: str = ""  # why no rule can be made from it
 
     @classmethod
-    def of(cls, approval: Approval, said: Mapping[str, str]) -> "Writing":
+    def of(cls, approval: Approval, said: Mapping[str, str]) -> "RuleForm":
         """For a request, with what was said so far."""
         known = approval.known
         about = (str(known.request_id), known.approval_type, known.agent_id)
@@ -71,7 +71,7 @@ class Writing:
         """What the fields take at most."""
         return {"uses": MOST_USES, "reason": MAX_REASON_LENGTH}
 
-    def draft(self) -> Draft:
+    def draft(self) -> RuleDraft:
         """The rule that was written; ValueError, as a sentence, for what makes none."""
         said = self.said
         if said.get("answer") not in ("approve", "deny"):
@@ -81,10 +81,10 @@ class Writing:
         scope = Scope(said["answer"] == "approve", self.kind, agent, chosen)
         reason = said.get("reason", "").replace("\r\n", "\n").strip()
         lasts = timedelta(hours=_whole(said.get("hours", "")))
-        return Draft(scope, reason, lasts, _whole(said.get("uses", "")), self.request_id).checked()
+        return RuleDraft(scope, reason, lasts, _whole(said.get("uses", "")), self.request_id).checked()
 
 
-def mark_of(draft: Draft) -> str:
+def draft_digest(draft: RuleDraft) -> str:
     """What tells whether the rule that is saved is the one that was shown."""
     return hashlib.sha256(repr(draft).encode(errors="backslashreplace")).hexdigest()
 
@@ -107,7 +107,7 @@ def _offered(value: Any, *, hidden: bool) -> list[str]:
     return [terms.EXACT, *([more] if more else []), terms.FREE]
 
 
-def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mapping[str, str]) -> Choice:
+def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mapping[str, str]) -> ValueChoice:
     shown = terms.value_at(masked, path)
     hidden = not terms.same(shown, value)
     offered = _offered(value, hidden=hidden)
@@ -115,9 +115,9 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     value = words.HIDDEN if hidden and not isinstance(shown, str) else shown
     text = value if isinstance(value, str) else json.dumps(value)
     flat = json.dumps(text, ensure_ascii=False) if len(text.splitlines()) > 1 else text
-    return Choice(
+    return ValueChoice(
         number,
-        Term(path, offered[0], value),
+        ValueTerm(path, offered[0], value),
         flat[:SHOWN],
         len(flat) > SHOWN,
         [(how, words.HOW[how], how == chosen) for how in offered],
@@ -126,7 +126,7 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     )
 
 
-def _term(choice: Choice, said: Mapping[str, str]) -> Term:
+def _term(choice: ValueChoice, said: Mapping[str, str]) -> ValueTerm:
     """What the form says of a value; it holds for the request at hand, or somebody erred."""
     number, asked = choice.number, choice.term
     how = said.get(f"how-{number}", "")

@@ -26,7 +26,7 @@ NOTHING = "null"  # is no change that can be approved, whatever is asked
 
 
 @dataclass(frozen=True)
-class Line:
+class EditLine:
     """One value that is changed, as a reader sees it: secrets stay hidden."""
 
     name: str
@@ -35,7 +35,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Editing:
+class EditForm:
     """What the form shows of a request, with what somebody wrote so far."""
 
     request: RequestRecord
@@ -43,7 +43,7 @@ class Editing:
     text: str
     barred: str = ""
     problem: str = ""
-    changes: tuple[Line, ...] = ()
+    changes: tuple[EditLine, ...] = ()
     mark: str = ""
     most: int = MAX_REASON_LENGTH
 
@@ -78,27 +78,27 @@ def edit(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 def _looked_at(
     live: RequestRecord, verdict: Verdict, masked: Any, text: str, *, changed: bool
-) -> tuple[Editing, str]:
+) -> tuple[EditForm, str]:
     """The form as it stands, and what would be approved, as JSON: '' where that cannot be."""
     barred = _barred(live, verdict)
     if barred or not changed:
-        return Editing(live, verdict, text, barred), ""
+        return EditForm(live, verdict, text, barred), ""
     try:
         wanted = edits.unmasked(live.context_object, masked, edits.parsed(text))
         stored = edits.checked(verdict, live, EDITED, json.dumps(wanted), "")
     except ValueError as error:
-        return Editing(live, verdict, text, problem=words.NOT_CHANGED.format(why=error)), ""
+        return EditForm(live, verdict, text, problem=words.NOT_CHANGED.format(why=error)), ""
     hidden = loads_strictly(masked_json(stored).text)
     lines = _lines(live.context_object, wanted, masked, hidden)
     mark = hashlib.sha256(f"{live.digest}\n{stored}".encode()).hexdigest()
-    return Editing(live, verdict, text, changes=lines, mark=mark), stored
+    return EditForm(live, verdict, text, changes=lines, mark=mark), stored
 
 
-def _lines(asked: Any, wanted: Any, masked: Any, hidden: Any) -> tuple[Line, ...]:
+def _lines(asked: Any, wanted: Any, masked: Any, hidden: Any) -> tuple[EditLine, ...]:
     shown = []
     for change in edits.differences(asked, wanted):
         before, after = (json.dumps(_at(tree, change.path)) for tree in (masked, hidden))
-        shown.append(Line(change.name, before, after))
+        shown.append(EditLine(change.name, before, after))
     return tuple(shown)
 
 

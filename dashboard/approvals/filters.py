@@ -16,7 +16,7 @@ SOON = timedelta(minutes=2)
 ALIKE = "alike-"
 
 
-class Link(NamedTuple):
+class FilterLink(NamedTuple):
     """One way to look at the queue: its name, how many are there, its address, whether it is the one at hand."""
 
     word: str

@@ -22,7 +22,7 @@ from core.values.approvals import PENDING
 from dashboard import access
 from dashboard import words as common
 from dashboard.approvals import words
-from dashboard.approvals.outcome import FAILURES, Notice, not_done
+from dashboard.approvals.outcome import FAILURES, OutcomeNotice, not_done
 
 logger = logging.getLogger(__name__)
 
@@ -66,13 +66,13 @@ def _refuse(request: HttpRequest, request_id: str) -> NoReturn:
     raise PermissionDenied(common.NO_HANDING)
 
 
-def _handed(request: HttpRequest, request_id: str, asked: Any) -> Notice:
+def _handed(request: HttpRequest, request_id: str, asked: Any) -> OutcomeNotice:
     name = common.request_name(asked.approval_type, asked.agent_id)
     try:
         to = handing.hand_over(open_store(), request.user, request_id, request.POST.get("to", ""))
     except FAILURES as error:
         return not_done(error, words.NOT_HANDED)
     if to.kind == handing.PERSON and to.pk == request.user.pk:
-        return Notice("done", words.TAKEN.format(request=name), 200)
+        return OutcomeNotice("done", words.TAKEN.format(request=name), 200)
     text = words.HANDED.format(name=common.quoted(to.name), request=name, others=words.TOLD)
-    return Notice("done", text, 200)
+    return OutcomeNotice("done", text, 200)

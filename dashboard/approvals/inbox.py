@@ -9,16 +9,16 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from core.agents import fleet
-from core.history.approvals.answers.standing import Handed, Standing
+from core.history.approvals.answers.request_standings import HandOverSummary, RequestStandings
 from core.history.approvals.policy import FRESH, TYPED, Verdict
 from core.store.approvals import ask_listened, listened_of
 from core.store.client import open_store
 from dashboard import words as house
 from dashboard.access import Audience
 from dashboard.approvals import turns, unusual, words
-from dashboard.approvals.filters import AGES, ALIKE, SHOWS, SOON, Filters, Link
+from dashboard.approvals.filters import AGES, ALIKE, SHOWS, SOON, FilterLink, Filters
 from dashboard.approvals.page import Asker, why_gone
-from dashboard.approvals.waiting import Account, Waiting, urgency
+from dashboard.approvals.waiting import QueuedRequest, Waiting, urgency
 from dashboard.display.tags import milliseconds
 
 PAGE_LINES = 50
@@ -28,15 +28,15 @@ MOST_TOGETHER = 100  # that one press answers
 MOST_COLUMNS = 8  # that differ; what differs in more is looked at one by one
 
 
-class Line(NamedTuple):
+class InboxLine(NamedTuple):
     """One request, or several that are alike, of which `first` is the most urgent."""
 
-    first: Account
-    alike: tuple[Account, ...] = ()
+    first: QueuedRequest
+    alike: tuple[QueuedRequest, ...] = ()
     odd: bool = False
     risky: bool = False
     held: str = ""  # that somebody is approving it now
-    handed: Handed | None = None
+    handed: HandOverSummary | None = None
     gone: str = ""  # why nobody waits for the answer, as its card says it
 
     @property
@@ -68,20 +68,20 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Together:
+class RequestGroup:
     """Requests that are alike: what they share, and a row each of what differs."""
 
-    first: Account
+    first: QueuedRequest
     columns: list[str]
     shared: list[tuple[str, str]]
-    rows: list[tuple[Account, list[str]]]
+    rows: list[tuple[QueuedRequest, list[str]]]
     count: int
     verdict: Verdict
     gone: str = ""  # why nobody waits for the answers
     held: str = ""  # that somebody is approving some of them now
 
     @classmethod
-    def of(cls, line: Line, verdict: Verdict) -> "Together":
+    def of(cls, line: InboxLine, verdict: Verdict) -> "RequestGroup":
         """The first of them, as many as one press answers."""
         columns, alike = line.columns, line.alike
         shared = [(name, text) for name, text in line.first.values if name not in columns]
@@ -101,9 +101,9 @@ class Inbox:
     """One page of the queue. `waiting` counts requests, on whatever page."""
 
     filters: Filters
-    shown: list[Line]
-    together: Together | None
-    groups: dict[str, list[Link]]
+    shown: list[InboxLine]
+    together: RequestGroup | None
+    groups: dict[str, list[FilterLink]]
     waiting: int
     pages: int
     now: datetime
@@ -120,7 +120,7 @@ class Inbox:
         return self.filters.to_page(self.filters.page + 1)
 
     @property
-    def rows(self) -> list[tuple[Line, str]]:
+    def rows(self) -> list[tuple[InboxLine, str]]:
         """Each line, and the query that shows it."""
         return [(line, self.filters.selecting(line.id)) for line in self.shown]
 
@@ -134,7 +134,7 @@ class Inbox:
         return self.filters.selecting(next(iter(ids[place + 1 :] or ids[:place][-1:]), ""))
 
 
-def differing(accounts: Iterable[Account]) -> list[str]:
+def differing(accounts: Iterable[QueuedRequest]) -> list[str]:
     """The names of the values that are not the same in all of them."""
     texts: dict[str, set[str]] = defaultdict(set)
     for account in accounts:
@@ -143,14 +143,14 @@ def differing(accounts: Iterable[Account]) -> list[str]:
     return [name for name, found in texts.items() if len(found) > 1]
 
 
-def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing: Standing) -> Inbox:
+def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing: RequestStandings) -> Inbox:
     """The page of what waits: SQL in one query where what was approved was not read for 15 s, or tokens for a minute.
 
     Redis in one round trip, for the agents whose requests are on the page.
     """
     unusual.refresh(waiting.accounts)
     turns.refresh()
-    odd = unusual.odd_ones(waiting.accounts)
+    odd = unusual.unusual_ids(waiting.accounts)
     holds = _tests(waiting, audience, odd, standing)
     found = [account for account in waiting.accounts if _is_asked_for(account, filters, holds, waiting.now)]
     lines = lines_of(found, audience, odd, apart=standing.handed)
@@ -163,7 +163,7 @@ def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing:
     return Inbox(
         filters,
         shown,
-        Together.of(chosen, audience.verdict(chosen.first)) if chosen else None,
+        RequestGroup.of(chosen, audience.verdict(chosen.first)) if chosen else None,
         _groups(waiting, filters, holds),
         len(waiting.accounts),
         pages,
@@ -171,18 +171,18 @@ def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing:
     )
 
 
-def nothing_known(filters: Filters, now: datetime) -> Inbox:
+def unavailable_page(filters: Filters, now: datetime) -> Inbox:
     """The page while Redis is away."""
     return Inbox(filters, [], None, {}, 0, 1, now, known=False)
 
 
-def is_risky(audience: Audience, account: Account) -> bool:
+def is_risky(audience: Audience, account: QueuedRequest) -> bool:
     """Whether a yes to it asks for more than a press: what cannot be undone, is of high risk, or needs several."""
     demands = audience.powers.demands(account.approval_type)
     return not demands.bulk or demands.approvers > 1 or TYPED in demands.needs or FRESH in demands.needs
 
 
-def may_go_together(audience: Audience, account: Account) -> bool:
+def may_go_together(audience: Audience, account: QueuedRequest) -> bool:
     """Whether it may be answered with others: never where an answer brings anything but the button."""
     verdict = audience.verdict(account)
     plain = verdict.bulk and verdict.approvers == 1 and not verdict.needs
@@ -190,10 +190,10 @@ def may_go_together(audience: Audience, account: Account) -> bool:
 
 
 def lines_of(
-    accounts: Iterable[Account], audience: Audience, odd: set[str], apart: Container[str] = ()
-) -> list[Line]:
+    accounts: Iterable[QueuedRequest], audience: Audience, odd: set[str], apart: Container[str] = ()
+) -> list[InboxLine]:
     """The lines by deadline. What is unusual, was handed over, or must be looked at alone, is never folded."""
-    crowds: dict[str, list[Account]] = defaultdict(list)
+    crowds: dict[str, list[QueuedRequest]] = defaultdict(list)
     lines = []
     for account in accounts:
         alone = account.request_id in odd or account.request_id in apart
@@ -201,16 +201,16 @@ def lines_of(
             crowds[account.shape].append(account)
         else:
             risky = is_risky(audience, account)
-            lines.append(Line(account, odd=account.request_id in odd, risky=risky))
+            lines.append(InboxLine(account, odd=account.request_id in odd, risky=risky))
     for alike in crowds.values():
         if len(alike) >= FEWEST and len(differing(alike)) <= MOST_COLUMNS:
-            lines.append(Line(alike[0], tuple(alike)))
+            lines.append(InboxLine(alike[0], tuple(alike)))
         else:
-            lines += [Line(account, risky=is_risky(audience, account)) for account in alike]
+            lines += [InboxLine(account, risky=is_risky(audience, account)) for account in alike]
     return sorted(lines, key=lambda line: urgency(line.first))
 
 
-def page_of(lines: Iterable[Line], page: int) -> list[Line]:
+def page_of(lines: Iterable[InboxLine], page: int) -> list[InboxLine]:
     """Those of one page, by deadline: each agent's first before any agent's second, and so on; a fleet is one of them.
 
     So however many one agent asks, or one token in however many names, nobody else's request is hidden behind them.
@@ -226,7 +226,7 @@ def page_of(lines: Iterable[Line], page: int) -> list[Line]:
     return sorted(shown, key=lambda line: urgency(line.first))
 
 
-def _heard_of(lines: list[Line], now: datetime) -> tuple[dict[str, Asker], dict[str, datetime]]:
+def _heard_of(lines: list[InboxLine], now: datetime) -> tuple[dict[str, Asker], dict[str, datetime]]:
     """Agents by name, and when calls last waited for requests, in one round trip."""
     if not lines:
         return {}, {}
@@ -241,7 +241,7 @@ def _heard_of(lines: list[Line], now: datetime) -> tuple[dict[str, Asker], dict[
     return {state.heartbeat.agent_id: Asker.of(state, now) for state in states}, listened_of(ids, left, now)
 
 
-def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
+def _told(lines: list[InboxLine], standing: RequestStandings, now: datetime) -> list[InboxLine]:
     """The same, each with what people and its agent do meanwhile."""
     askers, listened = _heard_of(lines, now)
     told = []
@@ -261,10 +261,10 @@ def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
     return told
 
 
-Tests = dict[str, Callable[[Account], bool]]
+Tests = dict[str, Callable[[QueuedRequest], bool]]
 
 
-def _tests(waiting: Waiting, audience: Audience, odd: set[str], standing: Standing) -> Tests:
+def _tests(waiting: Waiting, audience: Audience, odd: set[str], standing: RequestStandings) -> Tests:
     """What each word of `show` asks of a request."""
     return {
         "": lambda _account: True,
@@ -278,7 +278,7 @@ def _tests(waiting: Waiting, audience: Audience, odd: set[str], standing: Standi
     }
 
 
-def _is_asked_for(account: Account, filters: Filters, holds: Tests, now: datetime) -> bool:
+def _is_asked_for(account: QueuedRequest, filters: Filters, holds: Tests, now: datetime) -> bool:
     return (
         (not filters.kind or account.approval_type == filters.kind)
         and (not filters.agent or account.agent_id == filters.agent)
@@ -288,7 +288,7 @@ def _is_asked_for(account: Account, filters: Filters, holds: Tests, now: datetim
     )
 
 
-def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[Link]]:
+def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[FilterLink]]:
     """Ways to look at all that waits, with how many there are."""
     shows = [(show, sum(map(holds[show], waiting.accounts))) for show in SHOWS]
     kinds = Counter(account.approval_type for account in waiting.accounts)
@@ -304,7 +304,7 @@ def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[
 
 def _links(
     filters: Filters, part: str, counts: Iterable[tuple[str, int]], said: Mapping[str, str] | None = None
-) -> list[Link]:
+) -> list[FilterLink]:
     """A link for each value of a part of the filters. `said`: our words for them; a value of an agent's is its own
     word, and its link takes it away again where it is chosen.
     """
@@ -312,7 +312,7 @@ def _links(
     for value, count in counts:
         chosen = getattr(filters, part) == value
         asked = filters.on(**{part: "" if chosen and said is None else value})
-        links.append(Link(said[value] if said else value, count, asked.query, chosen))
+        links.append(FilterLink(said[value] if said else value, count, asked.query, chosen))
     return links
 
 
@@ -324,5 +324,5 @@ def _most(counts: Counter[str], chosen: str) -> list[tuple[str, int]]:
     return sorted(most.items())
 
 
-def _has_waited(account: Account, age: str, now: datetime) -> bool:
+def _has_waited(account: QueuedRequest, age: str, now: datetime) -> bool:
     return now - account.requested_at >= timedelta(minutes=AGES[age])

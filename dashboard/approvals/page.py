@@ -16,13 +16,13 @@ from core.history.approvals.alarms import UNCONFIRMED, is_altered
 from core.history.approvals.answerable import reach_of
 from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
-from core.history.approvals.answers.standing import Handed
+from core.history.approvals.answers.request_standings import HandOverSummary
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.callbacks.deliveries import callback_of
-from core.history.notices.told import told_of
-from core.history.proof.requests import Told, differences, wrong_of
+from core.history.notices.delivery_status import notices_of
+from core.history.proof.requests import AuditStatement, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import key_lost
 from core.store.approvals import RequestRecord
@@ -30,16 +30,15 @@ from core.values.approvals import CHANGES, DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
 from dashboard import words
 from dashboard.access import Approval
-from dashboard.approvals import known as names
+from dashboard.approvals import known_names as names
 from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
-from dashboard.approvals.detail.callback import Line as Telling
-from dashboard.approvals.detail.callback import line_of
-from dashboard.approvals.detail.joined import Joined
-from dashboard.approvals.detail.since import Since
+from dashboard.approvals.detail.agent_summary import AgentSummary
+from dashboard.approvals.detail.callback import CallbackLine, line_of
+from dashboard.approvals.detail.since import ComparedRequest
 from dashboard.display.context import whole_tree
 from dashboard.display.warnings import warnings_of
-from dashboard.notices.lines import Line as NoticeLine
+from dashboard.notices.lines import NoticeLine
 
 PAGE_CHARACTERS = 1_500_000  # of HTML
 SHOWN_ENDED = 10
@@ -98,7 +97,7 @@ class Card(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedRequest:
     """One request that ended: how, by whom, and how far word of it has come."""
 
     request_id: str
@@ -123,14 +122,14 @@ class Ended:
             return timedelta()
 
     @property
-    def drawn(self) -> "Drawn":
+    def drawn(self) -> "EndedParts":
         """Its line but for the time, in HTML."""
         return _drawn(self)
 
     @classmethod
     def of(
         cls, record: RequestRecord | ApprovalRecord, *, recorded: bool, collected: bool = False
-    ) -> "Ended":
+    ) -> "EndedRequest":
         """From Redis, or from SQL, which both tell the same. collected: the agent has it, whatever this one knows."""
         return cls(
             str(record.request_id),
@@ -148,7 +147,7 @@ class Ended:
         )
 
 
-class Drawn(NamedTuple):
+class EndedParts(NamedTuple):
     """The parts of a line of what ended: what it was, how it ended, and why."""
 
     what: SafeString
@@ -157,10 +156,10 @@ class Drawn(NamedTuple):
 
 
 @lru_cache(maxsize=4 * SHOWN_ENDED)
-def _drawn(end: Ended) -> Drawn:
+def _drawn(end: EndedRequest) -> EndedParts:
     """Drawn once for as long as it says the same: a change of one line is told with those that stand beside it."""
     parts = ("_ended_what", "_how", "_ended_why")
-    return Drawn(*(render_to_string(f"dashboard/approvals/{part}.html", {"end": end}) for part in parts))
+    return EndedParts(*(render_to_string(f"dashboard/approvals/{part}.html", {"end": end}) for part in parts))
 
 
 def _is_verified(record: RequestRecord | ApprovalRecord) -> bool:
@@ -171,7 +170,7 @@ def _is_verified(record: RequestRecord | ApprovalRecord) -> bool:
 
 
 @dataclass(frozen=True)
-class Step:
+class HistoryStep:
     """One entry of a request's history, in words."""
 
     sequence: int
@@ -183,7 +182,7 @@ class Step:
     decision_id: str = ""  # of an attempt to answer
 
     @classmethod
-    def of(cls, entry: AuditEntry) -> "Step":
+    def of(cls, entry: AuditEntry) -> "HistoryStep":
         """The audit entry for a reader."""
         details = read_details(entry.details)
         why = details.get("why") or details.get("reason") or ""
@@ -216,7 +215,7 @@ class ApprovalPage:
 
     request_id: str
     card: Card | None
-    ended: Ended | None
+    ended: EndedRequest | None
     kind: str
     agent_id: str
     context: SafeString | str
@@ -224,7 +223,7 @@ class ApprovalPage:
     digest: str
     requested_at: datetime
     deadline_at: datetime
-    history: list[Step]
+    history: list[HistoryStep]
     now: datetime
     altered: list[str]  # what of its row is not what the record says
     wrong: str = ""  # that Redis does not hold what was asked
@@ -234,54 +233,56 @@ class ApprovalPage:
     may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
     warnings: tuple[str, ...] = ()
-    since: Since | None = None  # what was approved before it
-    joined: Joined | None = None  # the agent, while it waits
-    lately: Sequence[Ended] = ()  # others of its kind
+    since: ComparedRequest | None = None  # what was approved before it
+    joined: AgentSummary | None = None  # the agent, while it waits
+    lately: Sequence[EndedRequest] = ()  # others of its kind
     comments: Sequence[Comment] = ()
     edited: SafeString | str = ""  # what was approved in the place of what was asked
     revises: str = ""  # the request that was answered by asking back
     revised_by: tuple[str, ...] = ()  # those that were asked then
 
-    handed: Handed | None = None  # to whom it was handed over last
+    handed: HandOverSummary | None = None  # to whom it was handed over last
     told: Sequence[NoticeLine] = ()  # the notices of it, newest first
-    callback: Telling | None = None  # telling its agent how it ended
+    callback: CallbackLine | None = None  # telling its agent how it ended
 
     @property
-    def uncertain(self) -> list[Step]:
+    def uncertain(self) -> list[HistoryStep]:
         """Answers that may have taken effect, whatever the record says of the request."""
         return [step for step in self.history if step.kind == "decision.uncertain"]
 
     @property
-    def claims(self) -> list[Step]:
+    def claims(self) -> list[HistoryStep]:
         """What the agent tells of what it was approved: what its tool did, and what came of it."""
         return [step for step in self.history if step.kind.startswith(CLAIMS)]
 
     @property
-    def voided(self) -> list[Step]:
+    def voided(self) -> list[HistoryStep]:
         """Approvals that were held, and did not count."""
         return [step for step in self.history if step.kind == "decision.voided"]
 
 
-def recently_ended() -> list[Ended]:
+def recently_ended() -> list[EndedRequest]:
     """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
     names.refresh()
     ended = ApprovalRecord.objects.defer("context").exclude(status=PENDING)
-    return [Ended.of(record, recorded=True) for record in ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]]
+    return [
+        EndedRequest.of(record, recorded=True) for record in ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]
+    ]
 
 
 Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to last
 
 
-class Known(NamedTuple):
+class EndsAndVotes(NamedTuple):
     """What SQL knows that live pages show: the newest ends, and votes by request."""
 
-    ended: list[Ended]
+    ended: list[EndedRequest]
     votes: Votes
 
 
-def known_of(waiting: list[str]) -> Known:
+def known_of(waiting: list[str]) -> EndsAndVotes:
     """The newest ends, and who approved so far of these requests: two queries, one where nothing waits."""
-    return Known(recently_ended(), votes_of(waiting) if waiting else {})
+    return EndsAndVotes(recently_ended(), votes_of(waiting) if waiting else {})
 
 
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
@@ -308,7 +309,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,
-        history=[Step.of(entry) for entry in entries],
+        history=[HistoryStep.of(entry) for entry in entries],
         now=now,
         altered=_altered(kept, entries),
         wrong=words.ALTERED if wrong else "",
@@ -322,11 +323,13 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     )
 
 
-def _ended(known: Any, live: RequestRecord | None, kept: ApprovalRecord | None) -> Ended | None:
+def _ended(known: Any, live: RequestRecord | None, kept: ApprovalRecord | None) -> EndedRequest | None:
     if known.status == PENDING:
         return None
     recorded = kept is not None and kept.status != PENDING
-    return Ended.of(known, recorded=recorded, collected=live is not None and live.collected_at is not None)
+    return EndedRequest.of(
+        known, recorded=recorded, collected=live is not None and live.collected_at is not None
+    )
 
 
 def _nobody(asks: Approval) -> str:
@@ -344,7 +347,7 @@ def _by_rule(digest: str) -> dict[str, Any]:
     """How people always answer this, and whether a denial can stand on; nothing where there are no rules."""
     if not settings.TELEMETRY_RULES:
         return {}
-    return {"always": words.ALWAYS.get(precedents.always(digest), ""), "may_stick": True}
+    return {"always": words.ALWAYS.get(precedents.same_answers(digest), ""), "may_stick": True}
 
 
 def _votes(request_id: str, entries: list[AuditEntry]) -> tuple[str, ...]:
@@ -363,24 +366,24 @@ def _beside(
     """What stands beside a request; `asks`: somebody waits for the answer."""
     glance = approval.glance if asks else None
     calls = waits_in_call(approval.listened_at, approval.now)
-    joined = None if glance is None else Joined.of(glance, known.agent_id, approval.now, calls=calls)
-    lately = precedents.lately(known.approval_type, request_id)
+    joined = None if glance is None else AgentSummary.of(glance, known.agent_id, approval.now, calls=calls)
+    lately = precedents.recent_ends(known.approval_type, request_id)
     commented = any(entry.kind == COMMENTED for entry in entries)  # both are one transaction
     return {
         "joined": joined,
-        "lately": [Ended.of(record, recorded=True) for record in lately],
+        "lately": [EndedRequest.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
         "handed": _handed(entries) if asks else None,
-        "told": [NoticeLine.of(notice) for notice in told_of(approval.kept)],
+        "told": [NoticeLine.of(notice) for notice in notices_of(approval.kept)],
         "callback": line_of(callback_of(approval.kept)),
         "nobody": _nobody(approval) if asks else "",
     }
 
 
-def _handed(entries: list[AuditEntry]) -> Handed | None:
+def _handed(entries: list[AuditEntry]) -> HandOverSummary | None:
     """To whom it was handed over last: entry and row are one transaction."""
     last = next((entry for entry in reversed(entries) if entry.kind == HANDED), None)
-    return Handed(str(read_details(last.details).get("name", "?")), last.actor) if last else None
+    return HandOverSummary(str(read_details(last.details).get("name", "?")), last.actor) if last else None
 
 
 def _holding(request_id: str, kept: ApprovalRecord | None) -> Holding | None:
@@ -440,6 +443,9 @@ def text_of(known: Any) -> str:
 
 
 def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:
-    told = [Told(*(getattr(entry, name) for name in (*Told._fields[:-1], "at"))) for entry in entries]
+    told = [
+        AuditStatement(*(getattr(entry, name) for name in (*AuditStatement._fields[:-1], "at")))
+        for entry in entries
+    ]
     # Read one after another, they may differ because the recorder wrote both in between: then asked again.
     return wrong_of(kept.pk) if kept is not None and differences(kept, told) else []

@@ -20,8 +20,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import StoreUnavailable
 from core.history.approvals import rules
 from core.history.approvals.decisions import NotAllowed
-from core.history.approvals.precedents import past_of
-from core.history.approvals.terms import FREE, Term, read_terms
+from core.history.approvals.precedents import precedents_of
+from core.history.approvals.terms import FREE, ValueTerm, read_terms
 from core.history.people import rights
 from core.models import Rule
 from core.models.sealed import key_lost
@@ -30,7 +30,7 @@ from core.values.approvals import APPROVED, REJECTED
 from core.values.malformed import ODD
 from dashboard import access, words
 from dashboard.approvals import words as answers
-from dashboard.approvals.drafts import Writing, mark_of
+from dashboard.approvals.drafts import RuleForm, draft_digest
 
 logger = logging.getLogger(__name__)
 
@@ -39,16 +39,16 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Line:
+class RuleLine:
     """One rule in the list. `state`: works, revoked, over, used or idle."""
 
     rule: Rule
-    terms: list[tuple[Term, str]]
+    terms: list[tuple[ValueTerm, str]]
     state: str
     unread: str = ""  # why nobody can say which values it looks at
 
     @classmethod
-    def of(cls, rule: Rule, deciders: set[int], now: datetime) -> "Line":
+    def of(cls, rule: Rule, deciders: set[int], now: datetime) -> "RuleLine":
         """As it stands now."""
         state = _state(rule, deciders, now)
         try:
@@ -86,7 +86,7 @@ def show(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     context = {
         "page": page,
-        "lines": [Line.of(rule, deciders, now) for rule in page],
+        "lines": [RuleLine.of(rule, deciders, now) for rule in page],
         "may_revoke": access.may_revoke(request.user),
         "off": not settings.TELEMETRY_RULES,
     }
@@ -115,7 +115,7 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
 def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """The form of a rule made from a request; what is posted twice the same is saved, once its past was shown."""
     approval = access.approval_or_404(request.user, str(request_id))
-    writing = Writing.of(approval, request.POST.dict() if request.method == "POST" else {})
+    writing = RuleForm.of(approval, request.POST.dict() if request.method == "POST" else {})
     powers = access.powers(request.user)
     barred = rules.why_not(powers, powers.verdict(approval.known), writing.kind)
     context = {"writing": writing, "barred": barred or writing.barred}
@@ -124,17 +124,17 @@ def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return _posted(request, writing, context)
 
 
-def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) -> HttpResponse:
+def _posted(request: HttpRequest, writing: RuleForm, context: dict[str, object]) -> HttpResponse:
     try:
         if writing.barred:
             raise ValueError(writing.barred.rstrip("."))
         wanted = writing.draft()
-        mark = mark_of(wanted)
+        mark = draft_digest(wanted)
         if "save" in request.POST and (context["barred"] or request.POST.get("seen") == mark):
             rule = rules.make(open_store(), request.user, wanted)
             messages.success(request, words.MADE.format(rule=capfirst(str(rule))))
             return redirect("rules")
-        past = past_of(wanted.scope)
+        past = precedents_of(wanted.scope)
     except NotAllowed as refusal:
         return _form(request, {**context, "barred": str(refusal)}, 403)
     except ValueError as error:

@@ -16,8 +16,8 @@ from core.history.search.words import lines_of
 from core.models import ApprovalRecord
 from core.models.sealed import is_sealed
 from core.values.approvals import APPROVED
-from dashboard.approvals import known
-from dashboard.approvals.waiting import COMPARED_CHARACTERS, Account
+from dashboard.approvals import known_names
+from dashboard.approvals.waiting import COMPARED_CHARACTERS, QueuedRequest
 
 SECONDS = 15.0
 LOOKED_AT = 500  # of what was approved, the newest
@@ -31,7 +31,7 @@ Row = tuple[str, str, UUID, str]  # kind, agent, request and context
 
 
 @dataclass
-class Before:
+class ValueCounts:
     """What was approved of one kind for one agent: how often each value stood in each place."""
 
     count: int = 0
@@ -43,7 +43,7 @@ class Before:
         for name, text in values:
             self.places[name][text] += 1
 
-    def is_odd(self, account: Account) -> bool:
+    def is_odd(self, account: QueuedRequest) -> bool:
         """Whether a value of it was never there, in a place whose values repeat, or the place itself never was."""
         return any(
             name not in self.places or (text not in self.places[name] and _repeats(self.places[name]))
@@ -51,13 +51,13 @@ class Before:
         )
 
 
-_before: dict[Pair, Before] = {}
+_before: dict[Pair, ValueCounts] = {}
 _asked_for: frozenset[Pair] = frozenset()
 _marked: set[str] = set()  # requests that were unusual once: they stay so when the usual ones are answered
 _read_at = -SECONDS
 
 
-def refresh(accounts: Iterable[Account]) -> None:
+def refresh(accounts: Iterable[QueuedRequest]) -> None:
     """Read again what was approved, where that is old or another agent asks: none most of the time, and one query.
 
     Where one agent's fill that, a few more for the others.
@@ -75,7 +75,7 @@ def refresh(accounts: Iterable[Account]) -> None:
     newest = list(texts[:LOOKED_AT])
     if len(newest) == LOOKED_AT:
         newest = _with_the_rare(newest, texts, [pair for pair, _count in counted.most_common(PAIRS)])
-    found: dict[Pair, Before] = defaultdict(Before)
+    found: dict[Pair, ValueCounts] = defaultdict(ValueCounts)
     for kind, agent, pk, text in newest:
         context = ApprovalRecord.opened(text, pk)
         if len(context) <= COMPARED_CHARACTERS and not is_sealed(context):
@@ -95,22 +95,22 @@ def _with_the_rare(newest: list[Row], texts: QuerySet[Any, Row], pairs: list[Pai
     ]
 
 
-def odd_ones(accounts: Iterable[Account]) -> set[str]:
+def unusual_ids(accounts: Iterable[QueuedRequest]) -> set[str]:
     """The ids of those that are unusual, or were before; from memory alone."""
     global _marked
     accounts = list(accounts)
-    crowds: dict[str, list[Account]] = defaultdict(list)
+    crowds: dict[str, list[QueuedRequest]] = defaultdict(list)
     for account in accounts:
         if account.shape:
             crowds[account.shape].append(account)
     found = {account.request_id for crowd in crowds.values() for account in _odd_of(crowd)}
-    found |= {one.request_id for one in accounts if one.warned or (one.shape and known.is_posing(one))}
+    found |= {one.request_id for one in accounts if one.warned or (one.shape and known_names.is_posing(one))}
     _marked = found | {account.request_id for account in accounts if account.request_id in _marked}
     return _marked
 
 
-def _odd_of(crowd: list[Account]) -> list[Account]:
-    before = _before.get((crowd[0].approval_type, crowd[0].agent_id), Before())
+def _odd_of(crowd: list[QueuedRequest]) -> list[QueuedRequest]:
+    before = _before.get((crowd[0].approval_type, crowd[0].agent_id), ValueCounts())
     if before.count >= ENOUGH:
         return [account for account in crowd if before.is_odd(account)]
     now: dict[str, Counter[str]] = defaultdict(Counter)

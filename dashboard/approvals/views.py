@@ -21,11 +21,11 @@ from core.agents import fleet
 from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions, rules
-from core.history.approvals.alarms import Altered
+from core.history.approvals.alarms import AlteredRequest
 from core.history.approvals.answers import presets
-from core.history.approvals.answers.holds import Held
-from core.history.approvals.policy import Given
-from core.history.approvals.quorum import Counted
+from core.history.approvals.answers.holds import HeldDecision
+from core.history.approvals.policy import AnswerEvidence
+from core.history.approvals.quorum import CountedVote
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import ApprovalRecord
@@ -39,7 +39,7 @@ from dashboard.address import BadAddress, page_at
 from dashboard.approvals import answers
 from dashboard.approvals import page as contexts
 from dashboard.approvals.filters import Filters
-from dashboard.approvals.outcome import FAILURES, Notice
+from dashboard.approvals.outcome import FAILURES, OutcomeNotice
 from dashboard.approvals.page import Asker
 from dashboard.sign_in.freshness import is_fresh
 
@@ -117,7 +117,7 @@ def inbox_address(back: str) -> str:
 
 def answer_one(
     request: HttpRequest, request_id: str, *, approved: bool, together: bool = False, **beside: Any
-) -> Notice:
+) -> OutcomeNotice:
     """Decide one request as a form says, together with others or alone; Http404 for one that nobody knows."""
     # Where a form is about several requests, each field's name ends with the one it belongs to.
     reason = _reason(request, "" if together else f"-{request_id}", approved=approved)
@@ -127,7 +127,7 @@ def answer_one(
         decision = decisions.decide(store, request.user, request_id, approved=approved, **said_)
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
-        return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
+        return OutcomeNotice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
     except (*FAILURES, CannotSign, DecisionUnconfirmed) as error:
         failed = _failed(error)
         return replace(failed, text=words.about(known_name(request_id), failed.text))
@@ -138,28 +138,28 @@ def answer_one(
     return _stuck(request.user, decision, digest, notice) if sticks else notice
 
 
-def _failed(error: Exception) -> Notice:
+def _failed(error: Exception) -> OutcomeNotice:
     """Why there is no decision, or none that is known."""
     match error:
         case decisions.NotAllowed():
-            return Notice("refused", str(error), 400 if error.need else 403)
-        case Altered():
-            return Notice("refused", str(error), 409)
+            return OutcomeNotice("refused", str(error), 400 if error.need else 403)
+        case AlteredRequest():
+            return OutcomeNotice("refused", str(error), 409)
         case CannotSign():
             logger.error("nothing can be decided: %s", error)
-            return Notice("refused", words.NOT_SIGNED, 503)
+            return OutcomeNotice("refused", words.NOT_SIGNED, 503)
         case DecisionUnconfirmed():
             logger.error("decision unconfirmed: %s", error)
-            return Notice("unsure", words.NOT_CONFIRMED, 503)
+            return OutcomeNotice("unsure", words.NOT_CONFIRMED, 503)
         case MalformedRecord():
-            return Notice("refused", words.UNREADABLE_REQUEST.format(error=error), 409)
+            return OutcomeNotice("refused", words.UNREADABLE_REQUEST.format(error=error), 409)
         case StoreUnavailable():
             logger.error("Redis is needed for a decision", exc_info=error)
-            return Notice("refused", f"{words.NOTHING_DECIDED} {words.unavailable(error)}", 503)
+            return OutcomeNotice("refused", f"{words.NOTHING_DECIDED} {words.unavailable(error)}", 503)
         case Error():
             logger.error("a decision could not be recorded, so it was not made", exc_info=error)
-            return Notice("refused", words.NOT_WRITTEN, 503)
-    return Notice("refused", words.BAD_ANSWER.format(why=error), 400)
+            return OutcomeNotice("refused", words.NOT_WRITTEN, 503)
+    return OutcomeNotice("refused", words.BAD_ANSWER.format(why=error), 400)
 
 
 def _reason(request: HttpRequest, ending: str, *, approved: bool) -> str:
@@ -169,7 +169,7 @@ def _reason(request: HttpRequest, ending: str, *, approved: bool) -> str:
     return said if visible(said) else ""
 
 
-def _stuck(user: Any, denial: Decision, digest: str, notice: Notice) -> Notice:
+def _stuck(user: Any, denial: Decision, digest: str, notice: OutcomeNotice) -> OutcomeNotice:
     """Let a denial stand on, and say so."""
     try:
         rules.stick(open_store(), user, denial, digest)
@@ -182,29 +182,31 @@ def _stuck(user: Any, denial: Decision, digest: str, notice: Notice) -> Notice:
     return replace(notice, text=words.STUCK.format(told=notice.text))
 
 
-def _given(request: HttpRequest, request_id: str) -> Given:
+def _given(request: HttpRequest, request_id: str) -> AnswerEvidence:
     """What came beside the button."""
     said = request.POST
-    return Given(
+    return AnswerEvidence(
         override=said.get(f"override-{request_id}") == "1",
         typed=said.get(f"typed-{request_id}", ""),
         fresh=is_fresh(request),
     )
 
 
-def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
+def _notice_of(decision: Decision, *, approved: bool, by: str) -> OutcomeNotice:
     """What came of a decision that was answered."""
     name = words.request_name(decision.approval_type, decision.agent_id)
     if decision.outcome == ACCEPTED:
-        return Notice("done", words.accepted(name, approved=approved, gone=_why_gone(decision)), 200)
-    if isinstance(decision, Held):
-        return Notice("done", name, 200, decision)
-    if isinstance(decision, Counted):
-        return Notice("done", words.counted(name, len(decision.votes), decision.approvers), 200)
+        return OutcomeNotice("done", words.accepted(name, approved=approved, gone=_why_gone(decision)), 200)
+    if isinstance(decision, HeldDecision):
+        return OutcomeNotice("done", name, 200, decision)
+    if isinstance(decision, CountedVote):
+        return OutcomeNotice("done", words.counted(name, len(decision.votes), decision.approvers), 200)
     if decision.outcome == ALREADY_DECIDED:
         who = words.YOU if decision.responder == by else decision.responder
-        return Notice("refused", words.already_decided(name, decision.status, who, decision.ended_at), 409)
-    return Notice("refused", words.about(name, words.NOT_DECIDED[decision.outcome]), 409)
+        return OutcomeNotice(
+            "refused", words.already_decided(name, decision.status, who, decision.ended_at), 409
+        )
+    return OutcomeNotice("refused", words.about(name, words.NOT_DECIDED[decision.outcome]), 409)
 
 
 def known_name(request_id: str) -> str:

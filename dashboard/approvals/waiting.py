@@ -46,7 +46,7 @@ Value = tuple[str, str]  # the names that lead to it, and its text
 
 
 @dataclass(frozen=True)
-class Account:
+class QueuedRequest:
     """One request that waits. `shape` names its kind of text: '' for one that is looked at alone."""
 
     request_id: str
@@ -64,7 +64,7 @@ class Account:
     warned: bool  # of letters that hide in it, or pose as others
 
     @classmethod
-    def of(cls, record: RequestRecord) -> "Account":
+    def of(cls, record: RequestRecord) -> "QueuedRequest":
         """From the request as Redis holds it."""
         kind, agent = record.approval_type, record.agent_id
         text = record.context.decode()
@@ -148,13 +148,13 @@ def _shape(kind: str, agent: str, values: tuple[Value, ...]) -> str:
 class Waiting:
     """All that wait at a moment of Redis's clock, the first due first."""
 
-    accounts: list[Account]
+    accounts: list[QueuedRequest]
     unreadable: int
     now: datetime
 
 
 # A request never says anything else than it did. Its deadline may change: then it is read again.
-_kept: dict[tuple[str, float], Account | None] = {}
+_kept: dict[tuple[str, float], QueuedRequest | None] = {}
 
 
 def read_waiting(store: Store) -> Waiting:
@@ -163,7 +163,7 @@ def read_waiting(store: Store) -> Waiting:
     now, due = read_deadlines(store)
     missing = [id_ for id_, deadline in due.items() if (id_, deadline) not in _kept]
     read = dict(zip(missing, read_records(store, missing), strict=True)) if missing else {}
-    kept: dict[tuple[str, float], Account | None] = {}
+    kept: dict[tuple[str, float], QueuedRequest | None] = {}
     for place in due.items():
         account = _kept[place] if place in _kept else _account(read.get(place[0]))
         if account is not None or isinstance(read.get(place[0]), MalformedRecord):
@@ -174,10 +174,12 @@ def read_waiting(store: Store) -> Waiting:
     return Waiting(sorted(waits, key=urgency), unreadable, now)
 
 
-def urgency(account: Account) -> tuple[datetime, str]:
+def urgency(account: QueuedRequest) -> tuple[datetime, str]:
     """What is to be answered first stands first."""
     return account.deadline_at, account.request_id
 
 
-def _account(record: RequestRecord | MalformedRecord | None) -> Account | None:
-    return Account.of(record) if isinstance(record, RequestRecord) and record.status == PENDING else None
+def _account(record: RequestRecord | MalformedRecord | None) -> QueuedRequest | None:
+    return (
+        QueuedRequest.of(record) if isinstance(record, RequestRecord) and record.status == PENDING else None
+    )

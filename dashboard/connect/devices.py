@@ -38,9 +38,9 @@ def give(request: HttpRequest) -> HttpResponse:
     if asked is None:
         return _page(request, None, status, problem=problem)
     try:
-        given = devices.give(request.user, asked.code, terms.wanted(request))
+        given = devices.give(request.user, asked.code, terms.token_spec(request))
     except terms.REFUSED as error:
-        refusal = terms.Refusal.of(error, request.user)
+        refusal = terms.FormRefusal.of(error, request.user)
         return _page(request, asked, refusal.status, **refusal.shown)
     agent = request.POST.get("agent", "").strip()
     answers = terms.who_answers(request.user, agent, request.POST.get("is_prefix") == "1")

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from core.api.hooks import EVERY, PROMPTED
 from core.history.approvals.policy import powers_of
-from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, HeardElsewhere, NotYours, Wanted
+from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, HeardElsewhere, NotYours, TokenSpec
 from dashboard import access
 from dashboard.connect import words
 
@@ -20,7 +20,7 @@ DAYS = 90
 LISTED_TOOLS = "tools"  # of a form: those that are typed beside it
 
 
-def wanted(request: HttpRequest) -> Wanted:
+def token_spec(request: HttpRequest) -> TokenSpec:
     """What was posted; ValueError for what is none."""
     said = request.POST
     days = said.get("days", "")
@@ -30,17 +30,17 @@ def wanted(request: HttpRequest) -> Wanted:
     label = said.get("label", "").strip() or agent
     asks = said.get("tools", "") if said.get("asks") == LISTED_TOOLS else said.get("asks", EVERY)
     begins, binds = said.get("is_prefix") == "1", said.get("binds") == "1"
-    return Wanted(label, agent, begins, tuple(said.getlist("scopes")), int(days), asks, binds)
+    return TokenSpec(label, agent, begins, tuple(said.getlist("scopes")), int(days), asks, binds)
 
 
-class Refusal(NamedTuple):
+class FormRefusal(NamedTuple):
     """Why a form makes no token: with which status it is shown again, and with what beside it."""
 
     status: int
     shown: dict[str, Any]
 
     @classmethod
-    def of(cls, error: Exception, user: Any) -> "Refusal":
+    def of(cls, error: Exception, user: Any) -> "FormRefusal":
         """Of one of `REFUSED`."""
         if isinstance(error, HeardElsewhere):
             return cls(409, {"problem": str(error), "heard": access.may_connect_any(user)})

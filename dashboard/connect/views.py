@@ -38,7 +38,7 @@ FIRST = ("ask", "beat")  # what a new token may, unless somebody says otherwise
 
 
 @dataclass(frozen=True)
-class Line:
+class TokenLine:
     """One token in the list."""
 
     token: AgentToken
@@ -48,7 +48,7 @@ class Line:
     is_mine: bool
 
     @classmethod
-    def of(cls, token: AgentToken, now: datetime, user: Any) -> "Line":
+    def of(cls, token: AgentToken, now: datetime, user: Any) -> "TokenLine":
         """As it stands now, for who looks."""
         until, is_mine = token.previous_until, token.owner_id == user.pk
         old = until if until is not None and until > now else None
@@ -78,9 +78,9 @@ def show(request: HttpRequest) -> HttpResponse:
     if not access.may_connect(request.user):
         raise PermissionDenied(words.NOBODY)
     try:
-        token, secret = tokens.make(request.user, terms.wanted(request))
+        token, secret = tokens.make(request.user, terms.token_spec(request))
     except terms.REFUSED as error:
-        refusal = terms.Refusal.of(error, request.user)
+        refusal = terms.FormRefusal.of(error, request.user)
         return _page(request, refusal.status, **refusal.shown)
     return _made(request, token, secret)
 
@@ -180,7 +180,7 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
     usual = {"days": terms.DAYS, "asks": EVERY, **named}
     context = {
         "page": page,
-        "lines": [Line.of(token, now, request.user) for token in page],
+        "lines": [TokenLine.of(token, now, request.user) for token in page],
         "may_make": access.may_connect(request.user),
         "nobody": words.NOBODY,
         "address": _address(request),

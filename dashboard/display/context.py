@@ -46,7 +46,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnTree:
     """A tree, and how many of its values are new, gone or other than those it was compared with."""
 
     html: SafeString
@@ -62,7 +62,7 @@ class Drawn:
 
 def draw_or_none(
     shown: str, real: str, before: tuple[str, str] | None, most: float, *, coloured: int = COLOURED
-) -> Drawn | None:
+) -> DrawnTree | None:
     """The tree of a JSON text; None where it would take more than `most` characters, or a text holds no values.
 
     before: the text that it is compared with, as it is shown and as it is. coloured: how many characters of code are.
@@ -79,7 +79,7 @@ def draw_or_none(
         html = tree.list_of("", now, old)
     except ODD:
         return None
-    return Drawn(html, tree.added, tree.removed, tree.other) if len(html) <= most else None
+    return DrawnTree(html, tree.added, tree.removed, tree.other) if len(html) <= most else None
 
 
 def whole_tree(text: str, most: float = math.inf) -> SafeString:

@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.history.approvals.answers.presets import offered
-from core.history.approvals.policy import Asked, Verdict
+from core.history.approvals.policy import PolicySubject, Verdict
 from core.usage.money import money
 from core.values.approvals import NO_DEADLINE
 from dashboard import words
@@ -50,7 +50,7 @@ def drawing(svg: str) -> dict[str, str]:
 
 
 @register.filter
-def verdict(audience: Audience, request: Asked) -> Verdict:
+def verdict(audience: Audience, request: PolicySubject) -> Verdict:
     """Whether these people may answer a request, and what that needs."""
     return audience.verdict(request)
 
@@ -62,7 +62,7 @@ def needs_said(needs: Iterable[str]) -> str:
 
 
 @register.filter
-def presets(audience: Audience, request: Asked) -> tuple[str, ...]:
+def presets(audience: Audience, request: PolicySubject) -> tuple[str, ...]:
     """The reasons that are offered for a denial."""
     return offered(request.approval_type, audience.powers.version)
 

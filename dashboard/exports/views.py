@@ -71,7 +71,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     """Have a file written."""
     try:
         jobs.request_export(request.user, request.POST.get("kind", ""))
-    except (ValueError, exports.TooMany) as error:
+    except (ValueError, exports.TooManyExports) as error:
         messages.error(request, str(error))
     except StoreUnavailable as error:
         messages.error(request, words.NOT_STARTED.format(error=error))

@@ -15,7 +15,7 @@ from django.utils.functional import SimpleLazyObject
 from core.history import health
 from core.history.callbacks import deliveries
 from core.history.health import Health
-from core.history.notices import told
+from core.history.notices import delivery_status
 from core.history.proof import verification
 from core.models import Callback, Notice, SetAsideEntry
 from core.store.recorder import RecorderHeartbeat
@@ -23,7 +23,7 @@ from dashboard import words
 from dashboard.approvals.detail import callback
 from dashboard.health import words as said
 from dashboard.notices import words as notice_words
-from dashboard.notices.lines import Line
+from dashboard.notices.lines import NoticeLine
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
@@ -67,8 +67,8 @@ class HealthPage:
     worries: list[Worry]
     set_aside: list[SetAside]
     now: datetime
-    not_told: list[Line]
-    not_taken: list[callback.Line]
+    not_told: list[NoticeLine]
+    not_taken: list[callback.CallbackLine]
 
     @property
     def recorder_word(self) -> tuple[str, str]:
@@ -109,14 +109,14 @@ def read_page() -> HealthPage:
     try:
         entries = list(SetAsideEntry.objects.filter(repaired_at=None)[:SHOWN_SET_ASIDE])
         if state.database and state.database.notices:
-            not_told = told.newest_not_arrived()
+            not_told = delivery_status.newest_not_arrived()
         if state.database and state.database.callbacks:
             not_taken = deliveries.newest_not_taken()
     except DatabaseError as error:
         state.problems.setdefault("database", str(error))
     now = state.recorder.heartbeat.now if state.recorder else timezone.now()
-    lines = [Line.of(notice) for notice in not_told]
-    ends = [callback.Line.of(row) for row in not_taken]
+    lines = [NoticeLine.of(notice) for notice in not_told]
+    ends = [callback.CallbackLine.of(row) for row in not_taken]
     return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now, lines, ends)
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from core.values.trouble import Trouble
 from dashboard.live import looking
-from dashboard.live.follower import follower, mark_of
+from dashboard.live.follower import follower, session_digest
 from dashboard.live.group import GROUP, tell
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def tell_signed_out(*, request: HttpRequest, **_signal: Any) -> None:
     """Somebody signs out: every process closes their sockets. Unreached, it does so within seconds anyway."""
     session_key = request.session.session_key
     if session_key is not None:
-        _tell("a sign-out was", {"type": "session.ended", "session": mark_of(session_key)})
+        _tell("a sign-out was", {"type": "session.ended", "session": session_digest(session_key)})
 
 
 def tell_voted(**_signal: Any) -> None:

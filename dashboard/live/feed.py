@@ -20,10 +20,10 @@ from core.values.trouble import Trouble
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import Known
+from dashboard.approvals.page import EndsAndVotes
 from dashboard.live import fragments, group, looking
 from dashboard.live.doorbells import LIVE, Bells, is_doorbell
-from dashboard.live.state import LiveState, Message
+from dashboard.live.state import LiveState, PageMessage
 from dashboard.live.subscription import Subscription
 from dashboard.live.timers import Timers
 from dashboard.live.workers import Inbox, Worker
@@ -287,7 +287,7 @@ class Feed(threading.Thread):
             waiting = state.begin_verification()
             self._pages.do(partial(contexts.known_of, waiting), partial(self._verify, state))
 
-    def _verify(self, state: LiveState, done: Future[Known]) -> None:
+    def _verify(self, state: LiveState, done: Future[EndsAndVotes]) -> None:
         self._asked.discard("sql")
         if state is self._state:
             self._distribute(state.verify(*done.result()), set())
@@ -408,7 +408,7 @@ class Feed(threading.Thread):
         alarm, tick = fragments.alarm(self._state.alarm), fragments.tick(self._state.now)
         subscription.send([fragments.problem(""), alarm, *region, tick])
 
-    def _distribute(self, messages: list[Message], touched: set[str]) -> None:
+    def _distribute(self, messages: list[PageMessage], touched: set[str]) -> None:
         here = [message.text for message in messages]
         everywhere = [message.text for message in messages if message.everywhere]
         changed = []

@@ -20,7 +20,7 @@ from dashboard.live.subscription import RIGHTS_CHANGED, SIGNED_OUT, Subscription
 from dashboard.sign_in import demands
 
 
-def mark_of(session_key: str) -> str:
+def session_digest(session_key: str) -> str:
     """What names a session to other processes without giving it away."""
     return hashlib.sha256(session_key.encode()).hexdigest()
 
@@ -96,7 +96,7 @@ class Follower:
     def end_session(self, session_mark: str) -> None:
         """Close the sockets of a session that is ending; Django tells so before the session is gone."""
         for subscription in self._watching():
-            if mark_of(subscription.session_key) == session_mark:
+            if session_digest(subscription.session_key) == session_mark:
                 subscription.send([SIGNED_OUT])
 
     def check_access(self) -> None:

@@ -9,8 +9,8 @@ from django.template.loader import render_to_string
 from core.store.approvals import RequestRecord
 from dashboard import words
 from dashboard.access import Audience
-from dashboard.agents.look import Agents
-from dashboard.approvals.page import ApprovalPage, Ended
+from dashboard.agents.state_counts import AgentCounts
+from dashboard.approvals.page import ApprovalPage, EndedRequest
 from dashboard.display.tags import milliseconds
 from dashboard.display.text import plain
 from dashboard.live.page import LivePage
@@ -31,7 +31,7 @@ def approval_region(page: ApprovalPage, audience: Audience) -> str:
     return _fragment("approval", "approvals/_approval", page=page, audience=audience)
 
 
-def agents_region(agents: Agents) -> str:
+def agents_region(agents: AgentCounts) -> str:
     """How many agents there are of each state."""
     return _fragment("agents", "agents/_figures", agents=agents)
 
@@ -47,7 +47,7 @@ def crowd(many: int, now: datetime) -> str:
     return _told(now, crowd=many)
 
 
-def went(ended: Ended, now: datetime) -> str:
+def went(ended: EndedRequest, now: datetime) -> str:
     """That a request has ended, how, and by whom: its line is struck through at once."""
     named = _named(ended.request_id, ended.kind, ended.agent_id, ended.ended_at)
     return _told(
@@ -74,7 +74,7 @@ def queue_head(waiting: int, unreadable: int, deadlines: str, *, behind: bool) -
     return _fragment("queue-head", "approvals/_queue_head", behind=behind, **said)
 
 
-def ended_list(ended: list[Ended], now: datetime) -> str:
+def ended_list(ended: list[EndedRequest], now: datetime) -> str:
     """The requests that ended last."""
     return _fragment("ended", "approvals/_ended", ended=ended, now=now)
 

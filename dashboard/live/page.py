@@ -10,9 +10,9 @@ from django.utils import timezone
 from core.agents import fleet
 from core.store.client import open_store
 from core.values.approvals import NO_DEADLINE
-from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
-from dashboard.approvals.page import Ended, recently_ended
+from dashboard.agents.state_counts import AgentCounts
+from dashboard.approvals.page import EndedRequest, recently_ended
 from dashboard.approvals.waiting import Waiting, read_waiting
 from dashboard.display.tags import milliseconds
 
@@ -23,10 +23,10 @@ SOONEST = 50
 class LivePage:
     """The head of the inbox."""
 
-    agents: Agents
+    agents: AgentCounts
     waiting: int
     unreadable: int
-    ended: list[Ended]
+    ended: list[EndedRequest]
     now: datetime
     behind: bool = False  # the recorder lags
     known: bool = True  # False while Redis is away: empty lists then say nothing
@@ -62,7 +62,7 @@ def live_page(waiting: Waiting | None = None) -> LivePage:
     asking = {account.agent_id for account in waiting.accounts}
     found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in asking) for state in states)
     return LivePage(
-        agents=Agents.of_rows({row.agent_id: row for row in found}.values()),
+        agents=AgentCounts.of_rows({row.agent_id: row for row in found}.values()),
         waiting=len(waiting.accounts),
         unreadable=waiting.unreadable,
         ended=recently_ended(),
@@ -71,6 +71,6 @@ def live_page(waiting: Waiting | None = None) -> LivePage:
     )
 
 
-def nothing_known() -> LivePage:
+def unavailable_page() -> LivePage:
     """The head while Redis is away."""
-    return LivePage(Agents.of_rows([]), 0, 0, recently_ended(), timezone.now(), known=False)
+    return LivePage(AgentCounts.of_rows([]), 0, 0, recently_ended(), timezone.now(), known=False)

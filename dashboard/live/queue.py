@@ -14,7 +14,7 @@ def read(store: Store) -> PendingRequests:
     return pending
 
 
-def held(record: RequestRecord) -> RequestRecord:
+def shared_record(record: RequestRecord) -> RequestRecord:
     """This record; the one that is held already, where it says the same."""
     known = _known.get(record.request_id)
     if known == record:

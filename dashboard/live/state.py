@@ -13,10 +13,10 @@ from core.store.approvals import RequestRecord, read_records, valid_id
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry, Watcher, numbers
 from core.values.approvals import PENDING
-from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
+from dashboard.agents.state_counts import AgentCounts
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import SHOWN_ENDED, Asker, Ended, Votes, why_gone
+from dashboard.approvals.page import SHOWN_ENDED, Asker, EndedRequest, Votes, why_gone
 from dashboard.health import page as health_page
 from dashboard.live import fragments, queue
 from dashboard.live.doorbells import Changes
@@ -28,7 +28,7 @@ MOST_TOLD = (
 )
 
 
-class Message(NamedTuple):
+class PageMessage(NamedTuple):
     """What every page of the inbox is sent. everywhere: also pages that show one request alone."""
 
     text: str
@@ -49,7 +49,7 @@ class LiveState:
         self._unrecorded: dict[str, str] = {}  # of requests: their last place in the outbox, in its order
         self._pending: dict[str, RequestRecord] = {}
         self._deadlines = Deadlines(())  # of those
-        self._ended: list[Ended] = []
+        self._ended: list[EndedRequest] = []
         self._rows: dict[str, AgentRow] = {}
         self._gone: dict[str, str] = {}  # of requests: why nobody waits for the answer
         self._touched: set[str] = set()
@@ -61,7 +61,7 @@ class LiveState:
         self._unreadable = 0
         self._behind = False
         self.alarm = health_page.alarm(health.read_heartbeat())
-        self.agents = Agents.of_rows(())
+        self.agents = AgentCounts.of_rows(())
         self.now: datetime
         self._load(contexts.known_of([]).ended, {})
         self._untold.clear()  # who comes now is given all of them
@@ -93,17 +93,17 @@ class LiveState:
         touched, self._touched = self._touched, set()
         return touched
 
-    def tick(self) -> list[Message]:
+    def tick(self) -> list[PageMessage]:
         """Warnings: when the recorder starts or stops lagging, and when something becomes wrong with the record."""
         messages = []
         behind = self._seconds_behind() > BEHIND_SECONDS
         if behind != self._behind:
             self._behind = behind
-            messages.append(Message(self._queue_head()))
+            messages.append(PageMessage(self._queue_head()))
         alarm = health_page.alarm(health.read_heartbeat())
         if alarm != self.alarm:
             self.alarm = alarm
-            messages.append(Message(fragments.alarm(alarm), everywhere=True))
+            messages.append(PageMessage(fragments.alarm(alarm), everywhere=True))
         return messages
 
     @property
@@ -115,7 +115,7 @@ class LiveState:
         """What happened to requests, waiting at most `seconds` for it. From any thread, but not during `apply`."""
         return self._watcher.wait(seconds)
 
-    def apply(self, entries: list[OutboxEntry]) -> tuple[list[Message], set[str]]:
+    def apply(self, entries: list[OutboxEntry]) -> tuple[list[PageMessage], set[str]]:
         """Move requests forward; returns messages, and the ids whose own pages changed."""
         self.changes.of_calls(entries)
         self.changes.of_runs(entries)
@@ -134,7 +134,7 @@ class LiveState:
             return [], set()
         waiting, ended = (len(self._pending), self._deadlines.soonest()), list(self._ended)
         self._ended = [replace(e, recorded=True) if e.request_id in recorded else e for e in self._ended]
-        messages: list[Message] = []
+        messages: list[PageMessage] = []
         ids = list(positions)
         known_before = self._pending.keys() & positions.keys() - self._untold
         for request_id, record in zip(ids, read_records(self._store, ids), strict=True):
@@ -145,30 +145,30 @@ class LiveState:
         if messages:
             self.changes.of_queue()
         if len(messages) > MOST_TOLD:
-            messages = [Message(self.region())]  # the ring tells pages to fetch their lists
+            messages = [PageMessage(self.region())]  # the ring tells pages to fetch their lists
             many = len(self._pending.keys() & positions.keys() - known_before)
-            messages += [Message(fragments.crowd(many, self.now))] if many else []
+            messages += [PageMessage(fragments.crowd(many, self.now))] if many else []
         if (len(self._pending), self._deadlines.soonest()) != waiting:
-            messages.append(Message(self._queue_head()))
+            messages.append(PageMessage(self._queue_head()))
         if self._ended != ended:
-            messages.append(Message(fragments.ended_list(self._ended, self.now)))
+            messages.append(PageMessage(fragments.ended_list(self._ended, self.now)))
         return messages, set(positions) | recorded
 
-    def look(self) -> list[Message]:
+    def look(self) -> list[PageMessage]:
         """Look at the agents that beat or crossed a threshold since the last look."""
         self.now, changed = fleet.look(self._store, self.now)
         self.changes.of_agents(state.heartbeat.agent_id for state in changed)
         before, rows = self.agents, self._rows_of(changed)
         if rows:
             self._look_at_askers(self._take_rows({row.agent_id: row for row in rows}, whole=False))
-        return [] if self.agents == before else [Message(fragments.agents_region(self.agents))]
+        return [] if self.agents == before else [PageMessage(fragments.agents_region(self.agents))]
 
     def begin_verification(self) -> list[str]:
         """SQL is about to be asked for `contexts.known_of` these: what is heard of from now on, it may lack."""
         self._heard_of = set(self._unrecorded)
         return list(self._pending)
 
-    def verify(self, ended: list[Ended], votes: Votes | None = None) -> list[Message]:
+    def verify(self, ended: list[EndedRequest], votes: Votes | None = None) -> list[PageMessage]:
         """Read Redis again, take SQL's word for what ended; where memory was wrong, send the head anew.
 
         votes: on what waits.
@@ -178,8 +178,8 @@ class LiveState:
         if waited != self._bodies():
             self.changes.of_queue()
         if before != self._standing():
-            return [Message(self.region())]
-        return [] if agents == self.agents else [Message(fragments.agents_region(self.agents))]
+            return [PageMessage(self.region())]
+        return [] if agents == self.agents else [PageMessage(fragments.agents_region(self.agents))]
 
     def _standing(self) -> tuple[object, ...]:
         """What is shown of requests."""
@@ -194,7 +194,7 @@ class LiveState:
 
     # How the state moves
 
-    def _load(self, ended: list[Ended], votes: Votes) -> None:
+    def _load(self, ended: list[EndedRequest], votes: Votes) -> None:
         self.now, states = fleet.look(self._store, None)
         pending, known = queue.read(self._store), set(self._pending)
         self._pending = {record.request_id: record for record in pending.records}
@@ -214,23 +214,23 @@ class LiveState:
         self._touched |= {id_ for id_ in self._pending if self._votes.get(id_) != votes.get(id_)}
         self._votes = votes
 
-    def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
+    def _move(self, request_id: str, record: RequestRecord | None) -> list[PageMessage]:
         known = self._pending.pop(request_id, None)
         if known is not None:
             self._deadlines.remove(known.deadline_at)
         if record is not None and record.status == PENDING and record.deadline_at > self.now:
-            self._pending[request_id] = record = queue.held(record)
+            self._pending[request_id] = record = queue.shared_record(record)
             self._deadlines.add(record.deadline_at)
             told = known is not None and request_id not in self._untold
             if told and known == record:
                 return []
             self._untold.discard(request_id)
-            return [Message(fragments.came(record, self.now, again=told))]
+            return [PageMessage(fragments.came(record, self.now, again=told))]
         if record is None or record.status == PENDING:
-            return [Message(self.region())] if known is not None else []
-        end = Ended.of(record, recorded=request_id not in self._unrecorded)
+            return [PageMessage(self.region())] if known is not None else []
+        end = EndedRequest.of(record, recorded=request_id not in self._unrecorded)
         self._ended = _newest([end], self._ended)
-        return [] if known is None else [Message(fragments.went(end, self.now))]
+        return [] if known is None else [PageMessage(fragments.went(end, self.now))]
 
     def _take_rows(self, rows: dict[str, AgentRow], *, whole: bool) -> set[str]:
         """Agents as they are now, `whole` where those are all; returns which are not as they were."""
@@ -244,7 +244,7 @@ class LiveState:
             self._rows.update(rows)
         self.changes.of_fleet(changed=bool(changed), moved=moved)
         if moved:
-            self.agents = Agents.of_rows(self._rows.values())
+            self.agents = AgentCounts.of_rows(self._rows.values())
         return changed
 
     def _look_at_askers(self, agent_ids: set[str]) -> None:
@@ -287,7 +287,7 @@ def _place(row: AgentRow | None) -> tuple[object, ...] | None:
     return None if row is None else (row.state, row.away, row.name)
 
 
-def _newest(first: Iterable[Ended], second: Iterable[Ended]) -> list[Ended]:
+def _newest(first: Iterable[EndedRequest], second: Iterable[EndedRequest]) -> list[EndedRequest]:
     """Both lists as one, newest first, the first list's word on a request before the second's."""
     by_id = {end.request_id: end for end in [*second, *first]}
     ends = sorted(by_id.values(), key=lambda end: (end.ended_at, end.request_id), reverse=True)

@@ -18,13 +18,13 @@ RIGHTS_CHANGED = 1012
 TOO_SLOW = 1013
 
 
-class Mail:
+class OutgoingMessages:
     """What is on its way to the sockets of one loop. The loop is woken once for all that comes until it looks.
 
     Woken for each socket, it would take turns with the thread that is still telling the others.
     """
 
-    _all: "WeakKeyDictionary[asyncio.AbstractEventLoop, Mail]" = WeakKeyDictionary()
+    _all: "WeakKeyDictionary[asyncio.AbstractEventLoop, OutgoingMessages]" = WeakKeyDictionary()
     _making = threading.Lock()
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Mail:
         self._letters: list[tuple[Subscription, list[str | int]]] = []
 
     @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> "Mail":
+    def of(cls, loop: asyncio.AbstractEventLoop) -> "OutgoingMessages":
         """The one of this loop."""
         with cls._making:
             return cls._all.setdefault(loop, cls())
@@ -86,10 +86,10 @@ class Subscription:
     looks_at: str = ""  # the request that a page of the inbox shows, as it said itself
     lookers: tuple[str, ...] = ()  # who else looks, as it was told last
     lookers_of: str = ""  # at what
-    mail: Mail = field(init=False)
+    mail: OutgoingMessages = field(init=False)
 
     def __post_init__(self) -> None:
-        self.mail = Mail.of(self.loop)
+        self.mail = OutgoingMessages.of(self.loop)
 
     def is_confirmed(self) -> bool:
         """Whether it is known that this person may hear something now."""

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from core.errors import StoreUnavailable
 from core.history import health
 from core.history.approvals.answers import holds
-from core.history.approvals.answers.standing import standing_for
+from core.history.approvals.answers.request_standings import standing_for
 from core.store.approvals import valid_id
 from core.store.client import open_store
 from dashboard import access, words
@@ -19,7 +19,7 @@ from dashboard.access import Audience
 from dashboard.address import BadAddress, page_at
 from dashboard.approvals import page as requests
 from dashboard.approvals.filters import Filters
-from dashboard.approvals.inbox import inbox_page, nothing_known
+from dashboard.approvals.inbox import inbox_page, unavailable_page
 from dashboard.approvals.waiting import read_waiting
 from dashboard.health import page as health_page
 from dashboard.live import page as contexts
@@ -43,7 +43,7 @@ def show(request: HttpRequest) -> HttpResponse:
         context = _known(request, filters)
     except StoreUnavailable as error:
         problem, status = words.unavailable(error), 503
-        context = {"inbox": nothing_known(filters, timezone.now()), "head": contexts.nothing_known()}
+        context = {"inbox": unavailable_page(filters, timezone.now()), "head": contexts.unavailable_page()}
     if "X-Part" in request.headers:
         return render(request, "dashboard/approvals/_inbox.html", context, status=status)
     told = {"refused": refused, "problem": problem}  # no page that is live takes the first away

@@ -8,7 +8,7 @@ from dashboard.notices import words
 
 
 @dataclass(frozen=True)
-class Line:
+class NoticeLine:
     """One notice in a list."""
 
     at: datetime
@@ -23,7 +23,7 @@ class Line:
     person: str
 
     @classmethod
-    def of(cls, notice: Notice) -> "Line":
+    def of(cls, notice: Notice) -> "NoticeLine":
         """In words for a reader."""
         return cls(
             at=notice.finished_at or notice.claimed_at,

@@ -9,12 +9,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.history.notices import sending
-from core.history.notices.told import tested_lately, told
+from core.history.notices.delivery_status import recent_notices, tested_lately
 from core.models import NoticeChannel, NoticeWish
 from dashboard import access
 from dashboard.notices import words
 from dashboard.notices.forms import WishForm
-from dashboard.notices.lines import Line
+from dashboard.notices.lines import NoticeLine
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,7 +32,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "has_channels": NoticeChannel.objects.filter(is_enabled=True).exists(),
-        "told": [Line.of(notice) for notice in told(user)],
+        "told": [NoticeLine.of(notice) for notice in recent_notices(user)],
     }
     return render(request, "dashboard/notices/notices.html", context)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from core.history.search.find import Question
+from core.history.search.find import SearchQuery
 from core.values.approvals import ENDS, PENDING
 from dashboard.address import BadAddress, day_of, in_order, one_of, short
 
@@ -14,7 +14,7 @@ FIELDS = ("q", "kind", "agent", "person", "outcome", "from", "to")
 _NUMBER = re.compile(r"[0-9]{1,19}")
 
 
-def question_of(said: Mapping[str, str]) -> Question:
+def question_of(said: Mapping[str, str]) -> SearchQuery:
     """The search of an address, or BadAddress."""
     texts = {name: said.get(name, "").strip() for name in FIELDS}
     for name, text in texts.items():
@@ -22,7 +22,7 @@ def question_of(said: Mapping[str, str]) -> Question:
     one_of("outcome", texts["outcome"], ("", *OUTCOMES))
     first, last = (day_of(name, texts[name]) if texts[name] else None for name in ("from", "to"))
     in_order(first, last)
-    question = Question(
+    question = SearchQuery(
         texts["q"], texts["kind"], texts["agent"], texts["person"], texts["outcome"], first, last
     )
     if question.query and not question.terms:
@@ -40,7 +40,7 @@ def before_of(said: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def said_of(question: Question) -> dict[str, str]:
+def form_fields(question: SearchQuery) -> dict[str, str]:
     """What an address says to ask this, by field; without what is not asked."""
     values = (
         question.query,
@@ -54,6 +54,6 @@ def said_of(question: Question) -> dict[str, str]:
     return {name: value for name, value in zip(FIELDS, values, strict=True) if value}
 
 
-def query_of(question: Question, before: int | None = None) -> str:
+def query_of(question: SearchQuery, before: int | None = None) -> str:
     """The part of an address that asks this; `before`: the next page of it."""
-    return urlencode(said_of(question) | ({} if before is None else {"before": str(before)}))
+    return urlencode(form_fields(question) | ({} if before is None else {"before": str(before)}))

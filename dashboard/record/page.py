@@ -13,8 +13,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.history.search import find
-from core.history.search.find import COUNTED, Question
-from core.history.search.words import Term, lines_in, lines_of, words_of
+from core.history.search.find import COUNTED, SearchQuery
+from core.history.search.words import SearchTerm, lines_in, lines_of, words_of
 from core.models import ApprovalRecord
 from core.values.approvals import DIRECT, PENDING
 from core.values.secrets import masked_json
@@ -23,7 +23,7 @@ from dashboard import words
 from dashboard.approvals.waiting import COMPARED_CHARACTERS, facts_of
 from dashboard.display.text import visible
 from dashboard.record import words as sentences
-from dashboard.record.address import query_of, said_of
+from dashboard.record.address import form_fields, query_of
 
 SHOWN = 25
 LINES = 5
@@ -33,7 +33,7 @@ AROUND = 60  # characters on either side of a word
 
 
 @dataclass(frozen=True)
-class Line:
+class MatchLine:
     """One value of a context in which a word stands: the names that lead to it, and the text around the word."""
 
     name: str
@@ -55,13 +55,13 @@ class Result:
     requested_at: datetime
     ended_at: datetime | None
     took: timedelta | None
-    lines: list[Line]
+    lines: list[MatchLine]
     more: int
     pruned_at: datetime | None
     facts: str
 
     @classmethod
-    def of(cls, row: ApprovalRecord, question: Question, *, looked: bool = True) -> "Result":
+    def of(cls, row: ApprovalRecord, question: SearchQuery, *, looked: bool = True) -> "Result":
         """As the record has it; where it was not `looked` through, without the lines."""
         lines, more = _lines(row.context, question) if looked and row.context and question.query else ([], 0)
         ended = row.ended_at if row.status != PENDING else None
@@ -88,7 +88,7 @@ class Result:
 class RecordPage:
     """A page of what was found."""
 
-    question: Question
+    question: SearchQuery
     results: list[Result]
     count: int
     first_page: bool
@@ -99,7 +99,7 @@ class RecordPage:
     @property
     def said(self) -> dict[str, str]:
         """What was asked, by field of the form."""
-        return said_of(self.question)
+        return form_fields(self.question)
 
     @property
     def total(self) -> str:
@@ -117,7 +117,7 @@ class RecordPage:
         return "" if self.before is None else f"?{query_of(self.question, self.before)}"
 
 
-def record_page(question: Question, before: int | None) -> RecordPage:
+def record_page(question: SearchQuery, before: int | None) -> RecordPage:
     """Read a page: three queries, and one more where nothing is found. NoIndex where the index does not answer."""
     found = find.find(question, SHOWN, before)
     ends = accumulate((len(row.context) for row in found.rows), initial=0)
@@ -127,7 +127,7 @@ def record_page(question: Question, before: int | None) -> RecordPage:
     return RecordPage(question, results, found.count, before is None, found.before, timezone.now(), unindexed)
 
 
-class Names(NamedTuple):
+class NameSuggestions(NamedTuple):
     """What may be typed where exact names are asked for: those of the newest requests, and people of the site."""
 
     kinds: list[str]
@@ -135,12 +135,14 @@ class Names(NamedTuple):
     people: list[str]
 
 
-def suggested() -> Names:
+def suggested() -> NameSuggestions:
     """Two queries, whatever there is. A name that cannot be read as it is, is none to choose."""
     newest = ApprovalRecord.objects.order_by("-requested_at").values_list("approval_type", "agent_id")
     rows = list(newest[:NEWEST])
     people = get_user_model().objects.order_by("-pk").values_list("username", flat=True)[:NEWEST]
-    return Names(*map(_readable, ([kind for kind, _agent in rows], [agent for _kind, agent in rows], people)))
+    return NameSuggestions(
+        *map(_readable, ([kind for kind, _agent in rows], [agent for _kind, agent in rows], people))
+    )
 
 
 def _readable(names: Iterable[str]) -> list[str]:
@@ -158,23 +160,23 @@ def _facts(context: str) -> str:
     return facts_of(lines_in(masked_json(context).text)) if len(context) <= COMPARED_CHARACTERS else ""
 
 
-def _lines(context: str, question: Question) -> tuple[list[Line], int]:
+def _lines(context: str, question: SearchQuery) -> tuple[list[MatchLine], int]:
     """The first lines with a word of the question, and how many more there are."""
     typed, has_word = _typed(question.query), _finder(question.terms)
-    found, more = list[Line](), 0
+    found, more = list[MatchLine](), 0
     for name, value in lines_of(context):
         named = has_word(name.rpartition(".")[2])  # every line of a payment would have its word otherwise
         for text in value.split("\n"):
             if not (named or has_word(text)):
                 continue
             if len(found) < LINES:
-                found.append(Line(name, _around(text, typed)))
+                found.append(MatchLine(name, _around(text, typed)))
             else:
                 more += 1
     return found, more
 
 
-def _finder(terms: list[Term]) -> Callable[[str], bool]:
+def _finder(terms: list[SearchTerm]) -> Callable[[str], bool]:
     """What tells whether a text has one of these: a context has many lines, and a question many words."""
     whole = {term.word for term in terms if not term.prefix}
     beginnings = tuple(term.word for term in terms if term.prefix)

@@ -15,14 +15,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.history.audit import entries
 from core.history.exports import COLUMNS, cells
-from core.history.search.find import NoIndex, Question, everything, find
+from core.history.search.find import NoIndex, SearchQuery, everything, find
 from core.models import ApprovalRecord, AuditCheck
 from core.values.approvals import PENDING
 from dashboard import access, words
 from dashboard.address import BadAddress
 from dashboard.display.sending import in_pieces
 from dashboard.record import words as sentences
-from dashboard.record.address import OUTCOMES, before_of, question_of, said_of
+from dashboard.record.address import OUTCOMES, before_of, form_fields, question_of
 from dashboard.record.page import record_page, suggested, took
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     except (BadAddress, NoIndex) as error:
         return _not_searched(request, _form(request.POST.dict()), error)
     with transaction.atomic():
-        chosen = said_of(question)
+        chosen = form_fields(question)
         entries.append([entries.new_fact("record.exported", request.user.get_username(), chosen=chosen)])
     headers = {
         "Content-Disposition": f'attachment; filename="found-{timezone.now():%Y-%m-%dT%H%M%SZ}.csv"',
@@ -85,7 +85,7 @@ def _form(said: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _rows(question: Question) -> Iterator[str]:
+def _rows(question: SearchQuery) -> Iterator[str]:
     columns = COLUMNS["approvals"]
     yield _lines([[*columns, TOOK]])
     for rows in everything(question):

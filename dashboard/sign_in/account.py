@@ -41,7 +41,7 @@ def browser_name(said: str) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class ActiveSession:
     """Where this person is signed in. `browser` is what it says of itself, in short."""
 
     address: str
@@ -51,14 +51,14 @@ class Place:
     is_this: bool
 
 
-def sessions_of(user: Any, session_key: str) -> list[Place]:
+def sessions_of(user: Any, session_key: str) -> list[ActiveSession]:
     """This person's sessions, the one at hand first, then the one that was used last."""
     this = session_store.stored(session_key)
     found = []
-    for row in session_store.good().filter(account_id=user.pk).order_by("-seen")[:100]:
+    for row in session_store.active_sessions().filter(account_id=user.pk).order_by("-seen")[:100]:
         data = row.get_decoded()
         address, browser = data.get(sessions.ADDRESS, ""), browser_name(data.get(sessions.BROWSER, ""))
-        found.append(Place(address, browser, row.seen, row.expire_date, row.pk == this))
+        found.append(ActiveSession(address, browser, row.seen, row.expire_date, row.pk == this))
     return sorted(found, key=lambda place: not place.is_this)
 
 

@@ -16,7 +16,7 @@ from dashboard.sign_in import words
 
 
 @method_decorator(never_cache, name="dispatch")
-class First(FormView):  # type: ignore[type-arg]
+class FirstAccount(FormView):  # type: ignore[type-arg]
     """For whoever has the link of the start, while there is nobody; 404 for all others, and from then on."""
 
     template_name = "dashboard/account/first.html"

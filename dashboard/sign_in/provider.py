@@ -12,7 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
 
-from core.history.people.lookalikes import alike
+from core.history.people.lookalikes import look_alike
 from core.values.names import checked_name
 from dashboard.sign_in import words
 
@@ -42,7 +42,7 @@ class Provided(DefaultSocialAccountAdapter):  # type: ignore[misc]
             return
         name = _name(sociallogin.account.extra_data)
         if not name or any(
-            alike(name, one) for one in get_user_model().objects.values_list("username", flat=True)
+            look_alike(name, one) for one in get_user_model().objects.values_list("username", flat=True)
         ):
             raise ImmediateHttpResponse(_refused(request, words.NAME_IS_TAKEN))
 

@@ -11,7 +11,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard.sign_in import views
-from dashboard.sign_in.first import First
+from dashboard.sign_in.first import FirstAccount
 from dashboard.sign_in.throttle import sparingly
 
 _again = RedirectView.as_view(pattern_name="sign-in")
@@ -31,7 +31,7 @@ urlpatterns = [
     path("sign-in/with/cancelled", social.login_cancelled, name="socialaccount_login_cancelled"),
     path("sign-in/sign-up", _again, name="account_signup"),
     path("sign-in/sign-up", _again, name="socialaccount_signup"),
-    path("sign-in/first/<str:token>/", First.as_view(), name="first-administrator"),
+    path("sign-in/first/<str:token>/", FirstAccount.as_view(), name="first-administrator"),
     path("sign-out/", views.SignOut.as_view(), name="sign-out"),
     path("sign-out/", views.SignOut.as_view(), name="account_logout"),
     path("sign-out/everywhere/", views.sign_out_everywhere, name="sign-out-everywhere"),

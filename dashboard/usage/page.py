@@ -134,7 +134,7 @@ def _by_times_of(period: Period, costs: Costs) -> dict[tuple[datetime, str | Non
 
 
 @dataclass(frozen=True)
-class Step:
+class WaterfallStep:
     """One line of the waterfall: a level, or what leads from one level to the next."""
 
     kind: str  # level, less, more or same
@@ -149,7 +149,7 @@ class Step:
 class Savings:
     """From what the calls would have cost to what they did. As printed it adds up to the last decimal."""
 
-    steps: list[Step]
+    steps: list[WaterfallStep]
     places: int
     saved: int
     share: str
@@ -186,18 +186,18 @@ _STEPS = (
 )
 
 
-def _level(name: str, amount: int, places: int, why: str) -> Step:
-    return Step("level", name, money(amount, places), min(0, amount), max(0, amount), why)
+def _level(name: str, amount: int, places: int, why: str) -> WaterfallStep:
+    return WaterfallStep("level", name, money(amount, places), min(0, amount), max(0, amount), why)
 
 
-def _step(name: str, before: int, after: int, places: int, why: str) -> Step:
+def _step(name: str, before: int, after: int, places: int, why: str) -> WaterfallStep:
     kind = "more" if after > before else "less" if after < before else "same"
     text = money(after - before, places, sign=True)
-    return Step(kind, name, text, min(before, after), max(before, after), why)
+    return WaterfallStep(kind, name, text, min(before, after), max(before, after), why)
 
 
 @dataclass(frozen=True)
-class Burn:
+class SpendRate:
     """What today cost so far, and what the days before cost by the last full hour of now."""
 
     cost: int
@@ -211,7 +211,7 @@ class Burn:
     @classmethod
     def of(
         cls, hours: dict[datetime, int], first: datetime | None, now: datetime, zone: tzinfo = UTC
-    ) -> "Burn":
+    ) -> "SpendRate":
         """`hours` holds today and the seven days before; days before the first call do not count."""
         hours = {clock_of(hour, zone): amount for hour, amount in hours.items()}
         until = clock_of(now, zone)
@@ -266,7 +266,7 @@ class UsagePage:
     sums: dict[str, int]
     costs: CostTable
     savings: Savings
-    burn: Burn
+    burn: SpendRate
     calls: list[Call]
     unpriced: list[dict[str, Any]]
     recorded: tuple[datetime, datetime] | None
@@ -303,7 +303,7 @@ def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
         sums=sums,
         costs=CostTable.of(costs, period, now, by),
         savings=Savings.of(sums),
-        burn=Burn.of(hours, recorded[0] if recorded else None, now, zone),
+        burn=SpendRate.of(hours, recorded[0] if recorded else None, now, zone),
         calls=usage_reports.recent_calls(period.start, period.end),
         unpriced=_unpriced(sums, period),
         recorded=recorded,

@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from core import ApprovalGate
-from core.api.bearers import Bearers, Standing
+from core.api.bearers import Bearers, TokenChecks
 from core.history.approvals import decisions
 from core.history.people import tokens
-from core.history.people.tokens import Wanted
+from core.history.people.tokens import TokenSpec
 from core.models import ApprovalType
 from telemetry_site.asgi import door
 from tests.live_record import live_record
@@ -28,14 +28,14 @@ def owner(make_user: Callable[..., User]) -> User:
 def agent(site: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., httpx.Client]]:
     """A client with a fresh token: `agent("deployer")`, `agent("pod-", is_prefix=True)`."""
     monkeypatch.setattr(door.desk, "bearers", Bearers())  # tries of other tests do not count
-    standing = Standing(lambda: list(door.desk.streams))
+    standing = TokenChecks(lambda: list(door.desk.streams))
     monkeypatch.setattr(door.desk, "standing", standing)  # nor do their tokens
     clients: list[httpx.Client] = []
 
     def connect(
         name: str = "deployer", *scopes: str, is_prefix: bool = False, asks: str = "*"
     ) -> httpx.Client:
-        wanted = Wanted(f"for {name}", name, is_prefix, scopes or tokens.SCOPES, 30, asks)
+        wanted = TokenSpec(f"for {name}", name, is_prefix, scopes or tokens.SCOPES, 30, asks)
         _token, secret = tokens.make(owner, wanted)
         headers = {"Authorization": f"Bearer {secret}"}
         clients.append(httpx.Client(base_url=f"{site}/api/v1", headers=headers, timeout=PATIENCE))

@@ -33,9 +33,9 @@ def test_a_start_a_beat_and_a_stop_are_seen_by_everybody(agent, recorder, soon):
 
 
 def test_beats_of_one_token_are_one_agent_whichever_process_hears_them(agent, recorder, soon):
-    from core.api.living import Beating
+    from core.api.living import RunRegistry
 
-    here, there = Beating(), Beating()
+    here, there = RunRegistry(), RunRegistry()
     for beating in (here, there, here):
         reply = beating.take("beat", 1, "worker", {"status": "running", "run": "r1"})
         assert reply.body["conflict"] is False

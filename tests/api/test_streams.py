@@ -13,9 +13,9 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from core import CoordinationSignals, EventStreamer, FeedbackLoop
-from core.api import bearers, ends, living, streams
+from core.api import bearers, living, streams, waiters
 from core.api.answers import Refused, server_sent
-from core.gate.wakes import Wakes
+from core.gate.waiters import WaiterRegistry
 from core.history.people import tokens
 from core.history.people.tokens import Bearer
 from core.models import AgentToken
@@ -101,7 +101,7 @@ def test_an_event_is_read_once_for_all_streams(agent, clean_redis, soon):
 
 
 def test_a_stream_that_falls_behind_hears_all_in_order_and_once(agent, monkeypatch):
-    monkeypatch.setattr(ends, "BOX_BYTES", 300)
+    monkeypatch.setattr(waiters, "BOX_BYTES", 300)
     monkeypatch.setattr(living, "BYTES_AT_ONCE", 500)
     client, streamer = agent("worker"), EventStreamer()
     with (
@@ -148,7 +148,7 @@ def test_a_stream_ends_where_the_database_cannot_tell_of_its_token_any_more(agen
     with client.stream("GET", "/events/stream") as answer:
         pieces = answer.iter_raw()
         next(pieces)
-        monkeypatch.setattr(tokens, "good_of", away)
+        monkeypatch.setattr(tokens, "valid_digests", away)
         assert all(piece == streams.ALIVE for piece in pieces)  # and then it is over, as it should
     assert "Exception in ASGI" not in caplog.text
 
@@ -168,7 +168,7 @@ def test_one_question_tells_of_all_tokens_that_have_streams_or_calls_that_wait(
         agent(name)
     [(_pk, one), (second, two), (_pk, three)] = AgentToken.objects.order_by("pk").values_list("pk", "digest")
     tokens.revoke(owner, second)
-    standing = bearers.Standing(lambda: [one])
+    standing = bearers.TokenChecks(lambda: [one])
     waiting = Bearer(second, "two", False, frozenset(), timezone.now(), digest=two)
     with ExitStack() as calls, django_assert_num_queries(1):
         looks = [calls.enter_context(standing.while_good(waiting, bool)) for _ in range(20)]
@@ -198,8 +198,8 @@ def test_a_question_that_fails_is_not_asked_again_by_who_waited_for_it(soon, pat
         def __exit__(self, *_error):
             self.lock.release()
 
-    monkeypatch.setattr(tokens, "good_of", hangs)
-    standing = bearers.Standing(lambda: ())
+    monkeypatch.setattr(tokens, "valid_digests", hangs)
+    standing = bearers.TokenChecks(lambda: ())
     door_of_question = standing._lock = Door()
     with ThreadPoolExecutor() as pool:
         first = pool.submit(standing.ask, "one")
@@ -230,7 +230,7 @@ def test_an_event_with_what_utf_8_cannot_hold_is_told_by_its_escape_and_ends_no_
 
 
 def test_who_waits_is_woken_whatever_goes_wrong_with_listening(patience):
-    class Odd(Wakes):
+    class Odd(WaiterRegistry):
         listened = 0
 
         def listen(self) -> None:
@@ -241,8 +241,8 @@ def test_who_waits_is_woken_whatever_goes_wrong_with_listening(patience):
                 self.wake("a")
 
     async def wait() -> None:
-        wakes = Odd()
-        with wakes.heard("a") as waiter:
+        registry = Odd()
+        with registry.heard("a") as waiter:
             await waiter.rest(patience)
             assert waiter._heard
             waiter.forget()

@@ -9,14 +9,14 @@ from core import CoordinationSignals
 from core.api import bearers
 from core.api.throttle import Throttle
 from core.history.people import tokens
-from core.history.people.tokens import NotYours, Wanted
+from core.history.people.tokens import NotYours, TokenSpec
 from core.models import AgentOwner, AgentToken, AuditEntry
 from core.store.approvals import read_records
 from telemetry_site.asgi import door
 from tests.waiting import PATIENCE, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
-WANTED = Wanted("my laptop", "deployer", False, ("ask", "beat"), 30)
+WANTED = TokenSpec("my laptop", "deployer", False, ("ask", "beat"), 30)
 
 
 def test_a_token_is_kept_as_its_hash_and_made_in_the_record(owner):
@@ -24,7 +24,7 @@ def test_a_token_is_kept_as_its_hash_and_made_in_the_record(owner):
     assert secret.startswith("agt_")
     kept = AgentToken.objects.get()
     assert secret not in str(vars(kept))
-    assert kept.digest == tokens.kept_of(tokens.digest_of(secret))
+    assert kept.digest == tokens.signing_key_of(tokens.digest_of(secret))
     entry = AuditEntry.objects.get(kind="token.made")
     assert (entry.actor, entry.agent_id) == ("otto", "deployer")
     assert secret not in entry.details

@@ -25,7 +25,7 @@ import django; django.setup()
 from django.contrib.auth.models import Group, User
 from core.history.people import tokens
 owner = User.objects.create_user("owner"); owner.groups.add(Group.objects.get(name="administrator"))
-print(tokens.make(owner, tokens.Wanted("bench", "bench", False, tokens.SCOPES, 1))[1])
+print(tokens.make(owner, tokens.TokenSpec("bench", "bench", False, tokens.SCOPES, 1))[1])
 """
 CALL = {
     "event": "claude_code.api_request", "event.name": "api_request",

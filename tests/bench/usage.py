@@ -158,7 +158,7 @@ def _fill(store: Store, calls: int) -> None:
     for _ in range(calls // together):
         number = next(numbers)
         us = (now_ms - number % DAYS * 86_400_000) * 1000
-        batch = usage.Batch(f"{number:032x}", 0, 1)
+        batch = usage.CallBatch(f"{number:032x}", 0, 1)
         batch.add("", us, {name: amount * together for name, amount in _some_call(number, us).items()}, "{}")
         usage.ship(store, batch, now_ms, 90)
 

@@ -20,7 +20,7 @@ from core.errors import TelemetryError
 from core.history.agents import devices
 from core.history.approvals import comments, decisions, rules
 from core.history.people import tokens
-from core.history.people.tokens import Wanted
+from core.history.people.tokens import TokenSpec
 from core.models import (
     AgentRun,
     ApprovalRecord,
@@ -155,7 +155,7 @@ class Newcomers:
         self.tokens, self.taken = 2, Counter()
 
     def _client(self, name: str, scopes: tuple[str, ...], site: str) -> httpx.Client:
-        wanted = Wanted(f"of {name}", name, name.endswith(" "), scopes, 30)
+        wanted = TokenSpec(f"of {name}", name, name.endswith(" "), scopes, 30)
         headers = {"Authorization": f"Bearer {tokens.make(self.root, wanted)[1]}", "Accept": ACCEPT}
         return httpx.Client(base_url=site, headers=headers, timeout=PATIENCE)
 
@@ -193,7 +193,7 @@ class Newcomers:
             self.post("aap", "/api/aap/v1/requests", {"tool": name, "arguments": {text: text}, "timeout": "30m",
                       "agent_reasoning": text, "server": name, "context": {text: text}}, **credential)  # fmt: skip
         with suppress(ValueError):
-            tokens.make(self.root, Wanted(text, f"{name[:100]}#{number}", False, ("ask",), 30, name[:100]))
+            tokens.make(self.root, TokenSpec(text, f"{name[:100]}#{number}", False, ("ask",), 30, name[:100]))
             self.taken["token"] += 1
         self._ask_and_answer(text, name)
 

@@ -11,7 +11,7 @@ import pytest
 from core import ApprovalGate, HeartbeatCoordinator
 from core.cli import main
 from core.history.people import tokens
-from core.history.people.tokens import Wanted
+from core.history.people.tokens import TokenSpec
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -24,7 +24,7 @@ def environment(request, clean_redis):
     if request.param == "redis":
         return {**kept, "REDIS_URL": clean_redis, "TELEMETRY_AGENT": "deployer"}
     owner = request.getfixturevalue("make_user")("otto", "administrator")
-    token = tokens.make(owner, Wanted("for tests", "deployer", False, tokens.SCOPES, 30, "*"))[1]
+    token = tokens.make(owner, TokenSpec("for tests", "deployer", False, tokens.SCOPES, 30, "*"))[1]
     return {**kept, "TELEMETRY_URL": request.getfixturevalue("site"), "TELEMETRY_TOKEN": token}
 
 

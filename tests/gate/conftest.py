@@ -11,7 +11,7 @@ from core.api.bearers import Bearers
 from core.approvals import deciding
 from core.gate import Gate
 from core.history.people import tokens
-from core.history.people.tokens import Wanted
+from core.history.people.tokens import TokenSpec
 from core.store.approvals import Answer
 from core.store.client import open_store
 from core.values.json import encode_json_object
@@ -24,7 +24,7 @@ def token(make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch) -> st
     """A token of the agent "deployer"."""
     monkeypatch.setattr(door.desk, "bearers", Bearers())  # tries of other tests do not count
     owner = make_user("otto", "administrator")
-    return tokens.make(owner, Wanted("for tests", "deployer", False, tokens.SCOPES, 30, "*"))[1]
+    return tokens.make(owner, TokenSpec("for tests", "deployer", False, tokens.SCOPES, 30, "*"))[1]
 
 
 @pytest.fixture(params=["redis", "http"])

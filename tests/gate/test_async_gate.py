@@ -15,8 +15,8 @@ from redis import ConnectionPool, Redis
 from core import AlreadyCollected, ApprovalRequest, AsyncGate, StoreUnavailable
 from core.approvals.waiting import Hearing, Pending
 from core.gate import Gate, async_gate
-from core.gate.hands import Hands
-from core.gate.waits import Waits
+from core.gate.request_waiters import RequestWaiters
+from core.gate.thread_pool import DaemonThreadPool
 from core.store.approvals.ends import EndsLine
 from tests.waiting import PATIENCE, beside, wait_until
 
@@ -76,7 +76,7 @@ def test_a_read_that_is_cut_just_as_it_has_heard_is_no_trouble(people, caplog):
             assert await asyncio.to_thread(heard_both.wait, PATIENCE)
         waits.remove(late)
 
-    late, waits = None, Waits(lambda: CutAfterwards(people._store))
+    late, waits = None, RequestWaiters(lambda: CutAfterwards(people._store))
     asyncio.run(wait())
     assert "look for themselves" not in caplog.text
 
@@ -90,7 +90,7 @@ def test_a_cancelled_task_withdraws_its_request_and_leaves_one_with_a_key(way, p
                         await gate.ask("deploy", key=key, timeout="1h")
             for _ in range(20):  # wherever it is cut short: nobody ever hears its id
                 opening = asyncio.ensure_future(gate.open("deploy"))
-                while not gate._hands._busy:
+                while not gate._threads._busy:
                     await asyncio.sleep(0)
                 opening.cancel()
                 await asyncio.wait((opening,))
@@ -180,7 +180,7 @@ def test_a_redis_that_refuses_for_a_moment_is_asked_again(people, asked, raw, aw
 
 
 def test_hands_that_were_let_go_do_not_keep_the_next_call_waiting():
-    hands, hangs = Hands(), threading.Event()
+    hands, hangs = DaemonThreadPool(), threading.Event()
     held = hands.run(lambda: hangs.wait(PATIENCE))
     wait_until(held.running, "it is under way")
     hands.close()
@@ -221,7 +221,7 @@ class BrokenEar:
 @pytest.mark.parametrize("error", [StoreUnavailable("broken"), KeyError("ended")])
 def test_who_waits_looks_again_where_the_connection_breaks_and_the_log_says_so_once(error, caplog):
     async def wait():
-        with Waits(lambda: BrokenEar(error)).heard("id") as waiter:
+        with RequestWaiters(lambda: BrokenEar(error)).heard("id") as waiter:
             for _ in range(2):
                 waiter.forget()
                 await asyncio.wait_for(waiter.rest(2 * PATIENCE), PATIENCE)

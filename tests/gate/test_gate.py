@@ -28,7 +28,7 @@ from core import (
 from core.api import asking
 from core.approvals.waiting import Hearing, Pending
 from core.gate import Gate, http
-from core.gate.forms import plain, seconds_of
+from core.gate.conversion import plain, seconds_of
 from core.gate.over_redis import OverRedis
 from core.store.approvals import set_limits
 from core.store.client import open_store
@@ -241,7 +241,7 @@ def test_after_trouble_one_look_is_taken_before_the_next_long_wait(due):
     request = ApprovalRequest(REQUEST, "deploy", "deployer", {}, datetime.now(UTC), 600.0)
     pending = Pending(request, time.monotonic() + due, Hearing())
     with model(Busy, "") as site, Gate(site.url, token="agt_x") as gate:
-        assert gate._way.wait(pending, float("inf")).status == "unknown"
+        assert gate._transport.wait(pending, float("inf")).status == "unknown"
     assert site.heard == ["25.000", "25.000", "0.000", "25.000"]
 
 
@@ -271,7 +271,7 @@ def test_a_site_that_says_what_cannot_be_read_is_a_no():
     request = ApprovalRequest(REQUEST, "deploy", "deployer", {}, datetime.now(UTC), 60.0)
     pending = Pending(request, time.monotonic() + 60, Hearing())
     with model(Garbled, "") as site, Gate(site.url, token="agt_x") as gate:
-        said = [gate.ask("deploy", timeout=60, default=True), gate._way.wait(pending, float("inf"))]
+        said = [gate.ask("deploy", timeout=60, default=True), gate._transport.wait(pending, float("inf"))]
         with pytest.raises(MalformedRecord, match="no list of requests"):
             gate.find()
     assert [(one.approved, one.status, one.away) for one in said] == [
@@ -321,7 +321,7 @@ def test_a_page_that_is_not_found_is_no_request_that_is_unknown():
     pending = Pending(request, time.monotonic() - 60, Hearing())
     with model(Lost, "") as page, Gate(page.url, token="agt_x") as gate:
         assert gate.ask("deploy", timeout=0.1).away
-        assert gate._way.wait(pending, float("inf")).away
+        assert gate._transport.wait(pending, float("inf")).away
 
 
 FORKING = """

@@ -82,7 +82,7 @@ def test_what_a_site_stored_and_did_not_confirm_is_taken_back_alone_and_not_what
     with Gate(site, token=token) as gate:
         other = gate.open("deploy", timeout=60)
         question = checked_question("", "delete", {}, (60, "timeout"), key=key)
-        stored = gate._way._site.call("POST", "requests", gate._way._body(question), None, 10.0)
-        gate._way._take_back(question, 5.0)
+        stored = gate._transport._site.call("POST", "requests", gate._transport._body(question), None, 10.0)
+        gate._transport._take_back(question, 5.0)
     left = {other.id} if key is None else {other.id, stored.body["id"]}
     assert {one.request_id for one in people.get_pending_approvals()} == left

@@ -4,7 +4,7 @@ import signal
 import sys
 
 from core.management import supervisor
-from core.management.supervisor import Part, Revival, Supervisor
+from core.management.supervisor import ChildProcess, Revival, Supervisor
 from core.store import embedded
 from tests.waiting import wait_until
 
@@ -12,7 +12,9 @@ from tests.waiting import wait_until
 def test_a_part_that_shall_pause_long_does_so_however_often_it_dies(monkeypatch):
     monkeypatch.setattr(supervisor, "LONGEST_PAUSE", 0.01)
     said: list[str] = []
-    watched = Supervisor([Part("crashing", [sys.executable, "-c", ""], first_pause=0.05)], said.append)
+    watched = Supervisor(
+        [ChildProcess("crashing", [sys.executable, "-c", ""], first_pause=0.05)], said.append
+    )
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         watched.run(each_round=lambda: len(said) >= 3 and watched.stop())

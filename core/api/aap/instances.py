@@ -18,11 +18,11 @@ from core.api.throttle import Throttle
 from core.approval_gates import ApprovalGate
 from core.history.callbacks import messages
 from core.history.notices import addresses
-from core.history.notices.post import NotSent, Unsure, exchange
+from core.history.notices.post import DeliveryUnknown, NotSent, exchange
 from core.history.people.tokens import Bearer, NotYours
 from core.history.protocol import instances as kept
 from core.history.protocol import requests as asked
-from core.history.protocol.instances import Change, Delivery
+from core.history.protocol.instances import Delivery, InstanceChange
 from core.history.protocol.values import digest_of
 from core.models import ProtocolAnswer
 from core.values.moments import utc_text
@@ -42,7 +42,7 @@ class Operation(NamedTuple):
     bearer: Bearer
     name: str
     key: str
-    change: Change
+    change: InstanceChange
     digest: str
     instance_id: uuid.UUID
 
@@ -63,7 +63,7 @@ class Registrar:
             case ("POST", 0):
                 return await self._create(self._operation(scope, bearer, sent, None))
             case ("PATCH", 1):
-                instance = await self._desk.run(partial(kept.own, bearer, named))
+                instance = await self._desk.run(partial(kept.own_instance, bearer, named))
                 if instance is None:
                     raise not_found()
                 return await self._update(self._operation(scope, bearer, sent, named))
@@ -91,7 +91,7 @@ class Registrar:
             if not is_mine:
                 if row.instance is not None and row.instance.deleted_at is not None:
                     raise Refused(409, "instance_deleted", "The instance that this made was deleted.")
-                return Reply(200, await self._desk.run(partial(kept.answered, row)))
+                return Reply(200, await self._desk.run(partial(kept.earlier_answer, row)))
             commit = partial(kept.make, operation.bearer, row, operation.instance_id, operation.change)
             return Reply(201, await self._carried_out(row, operation, commit))
 
@@ -101,7 +101,7 @@ class Registrar:
         async with turn:
             row, is_mine = await self._begun(operation, waited=waited)
             if not is_mine:
-                said = await self._desk.run(partial(kept.answered, row))
+                said = await self._desk.run(partial(kept.earlier_answer, row))
                 return Reply(200, said["instance"])
             commit = partial(kept.change, row, operation.instance_id, operation.change)
             said = await self._carried_out(row, operation, commit)
@@ -157,7 +157,7 @@ UNDER_WAY = "Another call with this key is being carried out. Ask again with the
 UNVERIFIED = "The receiver did not answer the challenge as it must. Nothing was changed."
 
 
-def _change(body: dict[str, Any], is_new: bool) -> Change:
+def _change(body: dict[str, Any], is_new: bool) -> InstanceChange:
     """What is to be set; Refused by the name of the field that is wrong."""
     removes = not is_new and "delivery" in body and body["delivery"] is None
     fields(
@@ -171,8 +171,8 @@ def _change(body: dict[str, Any], is_new: bool) -> Change:
     if name is not None and not name.isprintable():
         raise invalid("instance_name", "instance_name has a control character.")
     if removes:
-        return Change(name, "")
-    return Change(name, _delivery(body["delivery"]) if "delivery" in body else None)
+        return InstanceChange(name, "")
+    return InstanceChange(name, _delivery(body["delivery"]) if "delivery" in body else None)
 
 
 def _delivery(said: Any) -> Delivery:
@@ -194,8 +194,8 @@ def checked_url(url: str) -> str:
     try:
         parts = addresses.parsed(url)
         if not URL.fullmatch(url) or (parts.scheme == "http" and not addresses.may_be_plain()):
-            raise addresses.Refused("it must begin with https://, and have no # in it")
-    except addresses.Refused as error:
+            raise addresses.SendRefused("it must begin with https://, and have no # in it")
+    except addresses.SendRefused as error:
         raise Refused(400, "invalid_webhook_url", f"url: {error}.", of="delivery.url") from error
     return url
 
@@ -217,23 +217,23 @@ def _verify(delivery: Delivery, instance_id: uuid.UUID) -> None:
     try:
         heard = exchange(delivery.url, body, signed, VERIFY_SECONDS, ANSWER_BYTES)
         said = json.loads(heard.body)
-    except addresses.Refused as error:
+    except addresses.SendRefused as error:
         raise Refused(400, "invalid_webhook_url", f"url: {error}.", of="delivery.url") from error
-    except (NotSent, Unsure, ValueError) as error:
+    except (NotSent, DeliveryUnknown, ValueError) as error:
         raise Refused(422, "webhook_verification_failed", UNVERIFIED) from error
     if heard.status != 200 or not isinstance(said, dict) or said.get("challenge") != challenge:
         raise Refused(422, "webhook_verification_failed", UNVERIFIED)
 
 
 def _read(bearer: Bearer, named: uuid.UUID | None) -> Reply:
-    instance = kept.own(bearer, named)
+    instance = kept.own_instance(bearer, named)
     if instance is None:
         raise not_found()
     return Reply(200, kept.shown(instance))
 
 
 def _delete(bearer: Bearer, named: uuid.UUID | None) -> Reply:
-    instance = kept.own(bearer, named, deleted=True)
+    instance = kept.own_instance(bearer, named, deleted=True)
     if instance is None:
         raise not_found()
     kept.delete(instance)

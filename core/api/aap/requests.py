@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from core.api.aap.words import NOTE_LENGTH, Question, fields, invalid, not_found, text
+from core.api.aap.words import NOTE_LENGTH, AgentQuestion, fields, invalid, not_found, text
 from core.api.answers import Refused, Reply, not_taken
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
@@ -38,7 +38,7 @@ USED = "This approval was used before."
 LOST = "The approval cannot be read now. Nothing was changed: ask again."
 
 
-class Seen(NamedTuple):
+class RequestSnapshot(NamedTuple):
     """A request as it stands: what was asked, and how it ended. now: by the clock that decides."""
 
     tool: str
@@ -65,17 +65,17 @@ class Seen(NamedTuple):
         return self.collected_at is not None and self.collected_at < self.expires_at(row)
 
 
-def create(agent: str, token: int, key: str, asked: Question) -> Reply:
+def create(agent: str, token: int, key: str, asked: AgentQuestion) -> Reply:
     """Ask: 201, or 200 with how it stands for a key that is known."""
     row, is_new = kept.reserve(agent, key, asked.digest, asked.timeout, token)
     if row.digest != asked.digest:
         raise Refused(409, "idempotency_conflict", "This Idempotency-Key was used for another request.")
     if row.request_id is None:
         _open(agent, row, asked)
-    return Reply(201 if is_new else 200, said(row, look(row)))
+    return Reply(201 if is_new else 200, request_body(row, look(row)))
 
 
-def _open(agent: str, row: ProtocolRequest, asked: Question) -> None:
+def _open(agent: str, row: ProtocolRequest, asked: AgentQuestion) -> None:
     """Ask for it in Redis, where the same key is the same request whichever process asks."""
     gate, key = ApprovalGate(agent_id=agent), _key_of(row)
     try:
@@ -86,7 +86,7 @@ def _open(agent: str, row: ProtocolRequest, asked: Question) -> None:
         request_id = _same(gate, key, row)
         if not request_id:
             raise invalid("tool" if "approval_type" in str(error) else "arguments", str(error)) from error
-    kept.asked(row, request_id)
+    kept.note_approval(row, request_id)
     if kept.is_delivered(row):
         expect_no_call(open_store(), request_id, asked.seconds)
     if kept.is_deleted(row):
@@ -107,9 +107,9 @@ def _same(gate: ApprovalGate, key: str, row: ProtocolRequest) -> str:
     return ""
 
 
-def own(agent: str, request_id: uuid.UUID | None) -> ProtocolRequest:
+def own_request(agent: str, request_id: uuid.UUID | None) -> ProtocolRequest:
     """The request, where this agent asked it; 404 as for one that there never was."""
-    row = None if request_id is None else kept.own(agent, request_id)
+    row = None if request_id is None else kept.own_request(agent, request_id)
     if row is None:
         raise not_found()
     return row
@@ -117,32 +117,32 @@ def own(agent: str, request_id: uuid.UUID | None) -> ProtocolRequest:
 
 def read(agent: str, request_id: uuid.UUID | None) -> Reply:
     """How it stands."""
-    row = own(agent, request_id)
-    return Reply(200, said(row, look(row)))
+    row = own_request(agent, request_id)
+    return Reply(200, request_body(row, look(row)))
 
 
 def ended(agent: str, request_id: uuid.UUID) -> tuple[Reply | None, float]:
     """How it ended; where it has not, None and in how many seconds it will."""
-    row = own(agent, request_id)
+    row = own_request(agent, request_id)
     seen = look(row)
     if seen.status != PENDING:
-        return Reply(200, said(row, seen)), 0.0
+        return Reply(200, request_body(row, seen)), 0.0
     return None, max(0.0, (seen.deadline_at - seen.now).total_seconds())
 
 
 def cancel(agent: str, request_id: uuid.UUID | None) -> Reply:
     """Withdraw it; 409 for what has ended in another way."""
-    row = own(agent, request_id)
+    row = own_request(agent, request_id)
     ApprovalGate(agent_id=agent).cancel_request(str(row.request_id))
     seen = look(row)
     if seen.status != CANCELLED:
         raise Refused(409, "already_terminal", f"It has ended: it is {STATUSES[seen.status]}.")
-    return Reply(200, said(row, seen))
+    return Reply(200, request_body(row, seen))
 
 
 def consume(agent: str, request_id: uuid.UUID | None, key: str) -> Reply:
     """Use the approval up, once: the same key hears the same again, every other one 409."""
-    row = own(agent, request_id)
+    row = own_request(agent, request_id)
     seen = look(row)
     if seen.status != APPROVED:
         raise Refused(409, "not_approved", f"It is {STATUSES[seen.status]}.")
@@ -157,10 +157,10 @@ def consume(agent: str, request_id: uuid.UUID | None, key: str) -> Reply:
         _collect(agent, row, seen, key)  # Redis knows whose it is, where this row does not yet
     if seen.consumed_at(row) is None:
         raise Refused(409, APPROVAL_EXPIRED, "This approval was not used in time.")
-    return Reply(200, said(own(agent, request_id), seen))
+    return Reply(200, request_body(own_request(agent, request_id), seen))
 
 
-def _collect(agent: str, row: ProtocolRequest, seen: Seen, key: str) -> None:
+def _collect(agent: str, row: ProtocolRequest, seen: RequestSnapshot, key: str) -> None:
     gate = ApprovalGate(agent_id=agent)
     try:
         answer = gate.wait_for_decision(str(row.request_id), timeout=0, claim=key, digest=seen.digest or None)
@@ -168,12 +168,12 @@ def _collect(agent: str, row: ProtocolRequest, seen: Seen, key: str) -> None:
         raise Refused(409, "already_consumed", USED) from error
     if answer is None or not answer.approved:
         raise Refused(503, "dependency", LOST, after=AGAIN_SECONDS)
-    kept.consumed(row, key)
+    kept.note_consumption(row, key)
 
 
 def report(agent: str, request_id: uuid.UUID | None, body: Mapping[str, Any]) -> Reply:
     """What came of the call that was approved: kept the first time; 409 for another one later."""
-    row = own(agent, request_id)
+    row = own_request(agent, request_id)
     fields(body, ("status",), ("note",))
     outcome, note = body["status"], text(body, "note", NOTE_LENGTH) if "note" in body else ""
     if outcome not in OUTCOMES:
@@ -185,10 +185,10 @@ def report(agent: str, request_id: uuid.UUID | None, body: Mapping[str, Any]) ->
     row = kept.report(row, outcome, note, max(used, seen.now))
     if (row.outcome, row.note) != (outcome, note):
         raise Refused(409, "outcome_conflict", "Another outcome was reported before.")
-    return Reply(200, said(row, seen))
+    return Reply(200, request_body(row, seen))
 
 
-def look(row: ProtocolRequest) -> Seen:
+def look(row: ProtocolRequest) -> RequestSnapshot:
     """How it stands by Redis, or by the record where Redis has nothing of it any more. What is due ends now."""
     request_id = str(row.request_id)
     if row.request_id is None:
@@ -199,7 +199,7 @@ def look(row: ProtocolRequest) -> Seen:
     if record is not None:
         _refuse_unproven(record)
         return _seen(record, record.context_object, now)
-    known = kept.recorded(row.request_id)
+    known = kept.approval_record(row.request_id)
     if known is None or known.status == PENDING or not known.context:
         raise Refused(503, "dependency", LOST, after=AGAIN_SECONDS)
     return _seen(known, loads_strictly(known.context), now)
@@ -215,8 +215,8 @@ def _refuse_unproven(record: RequestRecord) -> None:
         raise Refused(503, "dependency", "There is a yes that is not believed.", after=AGAIN_SECONDS)
 
 
-def _seen(known: RequestRecord | ApprovalRecord, about: dict[str, Any], now: datetime) -> Seen:
-    return Seen(
+def _seen(known: RequestRecord | ApprovalRecord, about: dict[str, Any], now: datetime) -> RequestSnapshot:
+    return RequestSnapshot(
         known.approval_type,
         about,
         known.status,
@@ -230,7 +230,7 @@ def _seen(known: RequestRecord | ApprovalRecord, about: dict[str, Any], now: dat
     )
 
 
-def said(row: ProtocolRequest, seen: Seen) -> dict[str, Any]:
+def request_body(row: ProtocolRequest, seen: RequestSnapshot) -> dict[str, Any]:
     """The request as the protocol writes it."""
     body = {
         "id": str(row.request_id),

@@ -32,7 +32,7 @@ POLLS = 100  # of one agent at once, in one web process
 BROKEN = "Something went wrong here. It is in the log of the site."
 
 
-class Provider:
+class ProtocolRoom:
     """Answers what a client of the protocol asks: agents of their requests, provisioners of instances."""
 
     def __init__(self, desk: Desk) -> None:
@@ -55,13 +55,13 @@ class Provider:
         sent = await body_of(receive, words.BODY_BYTES)
         path = scope["path"].removeprefix(PREFIX).split("/")
         if path[:2] == ["v1", "requests"]:
-            call = Asked(scope, _agent(bearer), bearer, sent)
+            call = AgentCall(scope, _agent(bearer), bearer, sent)
             return await self._of_requests(call, path[2:], receive)
         if path[:2] == ["v1", "instances"]:
             return await self._registrar.answer(scope, _provisioner(bearer), sent, path[2:])
         raise words.not_found()
 
-    async def _of_requests(self, call: "Asked", rest: list[str], receive: Receive) -> Reply:
+    async def _of_requests(self, call: "AgentCall", rest: list[str], receive: Receive) -> Reply:
         named = words.identifier(rest[0]) if rest else None
         match (call.method, len(rest), rest[1:]):
             case ("POST", 0, _):
@@ -79,7 +79,7 @@ class Provider:
         reply: Reply = await self._desk.run(action)
         return reply
 
-    async def _read(self, call: "Asked", named: uuid.UUID | None, receive: Receive) -> Reply:
+    async def _read(self, call: "AgentCall", named: uuid.UUID | None, receive: Receive) -> Reply:
         seconds = words.wait_seconds(_query(call.scope).get("wait"))
         if seconds and named is not None:
             look_once = partial(requests.ended, call.agent, named)
@@ -106,7 +106,7 @@ class Provider:
                 del self._polls[agent]
 
 
-class Asked:
+class AgentCall:
     """A call of an agent. What it needs of the body or the headers is read when it is needed."""
 
     def __init__(self, scope: Scope, agent: str, bearer: Bearer, sent: bytes) -> None:
@@ -119,7 +119,7 @@ class Asked:
         return words.body_object(header(self.scope, b"content-type"), self._sent)
 
     @property
-    def question(self) -> words.Question:
+    def question(self) -> words.AgentQuestion:
         """What is asked; Refused for what is no question."""
         return words.question(self.body)
 

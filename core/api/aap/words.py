@@ -30,7 +30,7 @@ OTHERWISE = {405: 404, 413: 400, 415: 400}  # statuses that the protocol does no
 INVALID, NOT_FOUND, MISSING_KEY = "invalid_request", "not_found", "missing_idempotency_key"
 
 
-class Question(NamedTuple):
+class AgentQuestion(NamedTuple):
     """What an agent asks. `about`: all of it but tool and timeout, as people see it."""
 
     tool: str
@@ -48,7 +48,7 @@ class Question(NamedTuple):
         return digest_of([self.tool, self.timeout, self.about])
 
 
-def question(body: Mapping[str, Any]) -> Question:
+def question(body: Mapping[str, Any]) -> AgentQuestion:
     """A question as it was sent; Refused by the name of the field that is wrong."""
     fields(body, ("tool", "arguments", "timeout"), ("agent_reasoning", "context", "server"))
     tool, timeout = text(body, "tool", TOOL_LENGTH), text(body, "timeout", 20)
@@ -65,7 +65,7 @@ def question(body: Mapping[str, Any]) -> Question:
         encode_json_object(about, "arguments", BODY_BYTES)
     except ValueError as error:
         raise invalid("arguments", f"{error}") from error
-    return Question(tool, timeout, about)
+    return AgentQuestion(tool, timeout, about)
 
 
 def fields(body: Mapping[str, Any], needed: tuple[str, ...], more: tuple[str, ...] = ()) -> None:

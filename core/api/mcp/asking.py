@@ -12,7 +12,7 @@ from core.api import asking, hooks
 from core.api.answers import Refused
 from core.api.bearers import agent_of
 from core.api.desk import AWAY, Desk
-from core.api.routes import ROUTES, Call
+from core.api.routes import ROUTES, ApiCall
 from core.approvals.request import ApprovalRequest
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
@@ -26,14 +26,14 @@ KIND = "question"
 TROUBLE = (StoreUnavailable, MalformedRecord, Error)
 
 
-class Task(NamedTuple):
+class ToolTask(NamedTuple):
     """A request that a client comes back for. `use`: of `approve`, for which call its answer is; None of a question."""
 
     request_id: str
     use: str | None = None
 
     @classmethod
-    def of(cls, text: str) -> "Task":
+    def of(cls, text: str) -> "ToolTask":
         """As its client says it."""
         request_id, dot, use = text.partition(".")
         try:
@@ -50,7 +50,7 @@ def _no_such_task() -> Refused:
     return Refused(404, "task", "There is no such task of this agent.")
 
 
-class Asker:
+class TokenAsker:
     """Asks in the name of one token, as the address of the server was written (`query`). One for each call.
 
     takes_tasks: whether this call's client comes back for what takes long; then nothing is waited for here, and
@@ -60,7 +60,7 @@ class Asker:
     def __init__(self, desk: Desk, bearer: Bearer, query: Mapping[str, str]) -> None:
         self._desk, self._bearer, self._query = desk, bearer, dict(query)
         self.takes_tasks = False
-        self.begun: Task | None = None
+        self.begun: ToolTask | None = None
 
     async def approve(self, tool: str, given: dict[str, Any], use: str) -> dict[str, Any]:
         """Whether a tool may run, as `--permission-prompt-tool` wants it; deny for whatever goes wrong."""
@@ -71,7 +71,9 @@ class Asker:
         query = {"understands": EDITED, "timeout": "600", **self._query}
         try:
             if self.takes_tasks:
-                self.begun = Task(*await self._desk.run(partial(hooks.opened, self._agent, body)))
+                self.begun = ToolTask(
+                    *await self._desk.run(partial(hooks.open_tool_request, self._agent, body))
+                )
                 return {"status": PENDING}
             reply = await self._route("POST", "hooks/claude-code", body, query=query, bearer=bearer)
         except (Refused, *TROUBLE) as error:
@@ -87,7 +89,7 @@ class Asker:
         asked = await self._route("POST", "requests", self._named(body))
         said = await self.wait(asked["id"], 0 if self.takes_tasks else wait)
         if self.takes_tasks and said["status"] == PENDING:
-            self.begun = Task(asked["id"])
+            self.begun = ToolTask(asked["id"])
         return said
 
     async def wait(self, request_id: str, wait: float) -> dict[str, Any]:
@@ -96,30 +98,32 @@ class Asker:
         said = await self._route("GET", "requests/{id}/outcome", {}, query=query, of=request_id)
         return {**said, "next": AGAIN} if said["status"] == PENDING else said
 
-    async def request_of(self, task: Task) -> ApprovalRequest:
+    async def request_of(self, task: ToolTask) -> ApprovalRequest:
         """What a task waits for; Refused where this agent asked no such thing."""
-        found: ApprovalRequest = await self._desk.run(partial(asking.own, self._agent, task.request_id))
+        found: ApprovalRequest = await self._desk.run(
+            partial(asking.own_request, self._agent, task.request_id)
+        )
         if task.use is not None and found.context.get("session") != SESSION:
             raise _no_such_task()
         return found
 
-    def comes_back(self, task: Task) -> None:
+    def comes_back(self, task: ToolTask) -> None:
         """The client has just looked at what still waits, and looks again."""
         with self._desk.listeners.call() as call:
             call.waits_for(task.request_id)
 
-    async def came_of(self, task: Task, request: ApprovalRequest) -> dict[str, Any] | None:
+    async def came_of(self, task: ToolTask, request: ApprovalRequest) -> dict[str, Any] | None:
         """What its tool would have said at the end; None while nobody has answered."""
         if task.use is None:
             said = await self.wait(task.request_id, 0)
             return None if said["status"] == PENDING else said
         try:
-            reply = await hooks.answered(self._desk, self._bearer, self._agent, request, task.use)
+            reply = await hooks.tool_answer(self._desk, self._bearer, self._agent, request, task.use)
         except Refused as refused:  # another call of the same took the answer
             return {"behavior": "deny", "message": str(refused)}
         return None if reply.status == 202 else _permission(reply.body, request.context["input"])
 
-    async def cancel(self, task: Task) -> None:
+    async def cancel(self, task: ToolTask) -> None:
         """Withdraw it, where it has not ended."""
         await self._route("POST", "requests/{id}/cancel", self._named({}), of=task.request_id)
 
@@ -136,7 +140,7 @@ class Asker:
     ) -> dict[str, Any]:  # fmt: skip
         """What the door answers to this, without its way over HTTP."""
         way = ROUTES[method, path]
-        call = Call(bearer or self._bearer, query or self._query, body, "", of, self._desk)
+        call = ApiCall(bearer or self._bearer, query or self._query, body, "", of, self._desk)
         waiting: Any = way.answer(call) if way.waits else self._desk.run(partial(way.answer, call))
         reply: dict[str, Any] = (await waiting).body
         return reply

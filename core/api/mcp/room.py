@@ -7,12 +7,12 @@ from weakref import WeakKeyDictionary
 from core.api.answers import Refused, Reply
 from core.api.bearers import require
 from core.api.desk import Desk, Receive, Scope, Send, answer, query_of, refused_by
-from core.api.mcp.asking import Asker
+from core.api.mcp.asking import TokenAsker
 
 ADDRESS = "/mcp"
 
 
-class Served:
+class McpApplication:
     """The application of the SDK, running in one event loop for as long as that runs."""
 
     def __init__(self) -> None:
@@ -44,12 +44,12 @@ class Served:
         return self.application
 
 
-class ModelContext:
+class McpRoom:
     """Answers calls of MCP whose token may ask."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._served: WeakKeyDictionary[asyncio.AbstractEventLoop, Served] = WeakKeyDictionary()
+        self._served: WeakKeyDictionary[asyncio.AbstractEventLoop, McpApplication] = WeakKeyDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in by the token, and hand on."""
@@ -68,9 +68,9 @@ class ModelContext:
 
         loop = asyncio.get_running_loop()
         if loop not in self._served:
-            self._served[loop] = Served()
+            self._served[loop] = McpApplication()
         application = await self._served[loop].ready()
-        asker = Asker(
+        asker = TokenAsker(
             self._desk, bearer, {name: query[name] for name in ("agent", "timeout") if name in query}
         )
         await application({**scope, ASKER: asker}, receive, send)

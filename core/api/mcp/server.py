@@ -9,7 +9,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from core import __version__
 from core.api.answers import Refused
-from core.api.mcp.asking import LONGEST_WAIT, TROUBLE, Asker, as_text, unavailable
+from core.api.mcp.asking import LONGEST_WAIT, TROUBLE, TokenAsker, as_text, unavailable
 from core.api.mcp.tasks import Tasks, asker_of
 
 INSTRUCTIONS = (
@@ -59,7 +59,7 @@ async def wait_for_answer(id: str, ctx: Context, wait: float = LONGEST_WAIT) -> 
     return await _answered(_asker(ctx).wait(id, wait))
 
 
-def _asker(ctx: Context) -> Asker:
+def _asker(ctx: Context) -> TokenAsker:
     return asker_of(ctx.request_context)
 
 

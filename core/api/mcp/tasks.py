@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams
 
 from core.api.answers import Refused
-from core.api.mcp.asking import TROUBLE, Asker, Task, as_text, why
+from core.api.mcp.asking import TROUBLE, TokenAsker, ToolTask, as_text, why
 from core.approvals.request import ApprovalRequest
 from core.cli.mcp_tasks import IDENTIFIER, VERSION, TaskParams, are_taken
 from core.values.approvals import CANCELLED, PENDING
@@ -50,13 +50,13 @@ class Tasks(Extension):
         return {**begun, "resultType": "task"}
 
 
-def asker_of(ctx: Context) -> Asker:
+def asker_of(ctx: Context) -> TokenAsker:
     """Who asks for the one that calls."""
-    found: Asker = ctx.request.scope[ASKER]  # type: ignore[union-attr]
+    found: TokenAsker = ctx.request.scope[ASKER]  # type: ignore[union-attr]
     return found
 
 
-Way = Callable[[Asker, Task, ApprovalRequest], Awaitable[dict[str, Any]]]
+Way = Callable[[TokenAsker, ToolTask, ApprovalRequest], Awaitable[dict[str, Any]]]
 
 
 def _handler(way: Way) -> Callable[[Context, TaskParams], Awaitable[HandlerResult]]:
@@ -64,7 +64,7 @@ def _handler(way: Way) -> Callable[[Context, TaskParams], Awaitable[HandlerResul
         require_client_extension(ctx, IDENTIFIER)
         asker = asker_of(ctx)
         try:
-            task = Task.of(params.task_id)
+            task = ToolTask.of(params.task_id)
             return await way(asker, task, await asker.request_of(task))
         except Refused as refused:
             raise MCPError(INVALID_PARAMS, str(refused)) from refused
@@ -74,7 +74,7 @@ def _handler(way: Way) -> Callable[[Context, TaskParams], Awaitable[HandlerResul
     return answer
 
 
-async def _get(asker: Asker, task: Task, request: ApprovalRequest) -> dict[str, Any]:
+async def _get(asker: TokenAsker, task: ToolTask, request: ApprovalRequest) -> dict[str, Any]:
     if request.status == CANCELLED:
         return _state(task, request, "cancelled")
     said = None if request.status == PENDING else await asker.came_of(task, request)
@@ -89,16 +89,16 @@ async def _get(asker: Asker, task: Task, request: ApprovalRequest) -> dict[str, 
     return {**_state(task, request, "completed"), "result": result}
 
 
-async def _update(_asker: Asker, _task: Task, _request: ApprovalRequest) -> dict[str, Any]:
+async def _update(_asker: TokenAsker, _task: ToolTask, _request: ApprovalRequest) -> dict[str, Any]:
     return {}  # nothing is asked of the client, so whatever it answers is passed over
 
 
-async def _cancel(asker: Asker, task: Task, _request: ApprovalRequest) -> dict[str, Any]:
+async def _cancel(asker: TokenAsker, task: ToolTask, _request: ApprovalRequest) -> dict[str, Any]:
     await asker.cancel(task)
     return {}
 
 
-def _state(task: Task, request: ApprovalRequest, status: str) -> dict[str, Any]:
+def _state(task: ToolTask, request: ApprovalRequest, status: str) -> dict[str, Any]:
     asked = request.timestamp.isoformat()
     return {
         "taskId": str(task),

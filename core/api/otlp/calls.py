@@ -11,7 +11,7 @@ from core.api.otlp.dialects import CONVENTION, Dialect, Names
 from core.api.otlp.records import TRACES, Attributes, Record
 from core.usage.call import Call, lower_name, told_call
 from core.usage.quantities import MAX_COUNT, Quantities, told_count
-from core.usage.telling import Odd, nano_dollars
+from core.usage.telling import Oddities, nano_dollars
 from core.values.names import NAME_LENGTH
 
 COUNTS = ("input", "output", "read", "write", "write_1h", "reasoning")
@@ -73,7 +73,7 @@ def priced_as_told(
     quantities: Quantities, cost: Decimal | float | None, words: Mapping[str, Any], **said: Any
 ) -> Call:
     """A call of these quantities at this cost in dollars, None where nobody says."""
-    odd = Odd()
+    odd = Oddities()
     nano = None if cost is None else odd.good(nano_dollars, cost, None)
     return told_call(quantities, nano, odd.text, **words, **said)
 

@@ -12,7 +12,7 @@ from core.api.otlp.calls import first
 from core.api.otlp.dialects import dialect_of, tells_by_events
 from core.api.otlp.reading import Form, read
 from core.api.otlp.records import METRICS, Point, Record
-from core.api.otlp.signs import Signs, Who
+from core.api.otlp.signs import Signs, TelemetryRun
 from core.history.people.tokens import Bearer
 from core.usage_tracker import UsageTracker
 from core.values.names import NAME_LENGTH
@@ -24,20 +24,20 @@ TASK_LENGTH = 120
 AGENTS = ("gen_ai.agent.name", "agent.name")
 
 
-class Taken(NamedTuple):
+class ExportResult(NamedTuple):
     """What became of an export: how many of its records were refused, and why the first of them was."""
 
     rejected: int = 0
     why: str = ""
 
 
-class Receiver:
+class ExportReceiver:
     """Takes exports. `metrics`: of which services metrics are money; `*` of all. Safe from several threads."""
 
     def __init__(self, signs: Signs, metrics: Callable[[], Iterable[str]]) -> None:
         self._signs, self._metrics = signs, metrics
 
-    def take(self, bearer: Bearer, signal: str, body: bytes, form: Form) -> Taken:
+    def take(self, bearer: Bearer, signal: str, body: bytes, form: Form) -> ExportResult:
         """Everything that can be taken; ValueError where the whole is no export, and nothing of it is kept."""
         found = list(islice(read(form, signal, body), MOST_RECORDS + 1))
         if len(found) > MOST_RECORDS:
@@ -50,7 +50,7 @@ class Receiver:
         if "beat" in bearer.scopes:
             for who, task in islice(export.heard(), MOST_HEARD):
                 self._signs.hear(who, task)
-        return Taken(len(refused), refused[0] if refused else "")
+        return ExportResult(len(refused), refused[0] if refused else "")
 
     def _take_records(self, records: list[Record], export: "_Export", refuse: Refuse) -> None:
         now, uses, told = time.time(), [], []
@@ -112,8 +112,8 @@ class _Export:
         shown = task[:TASK_LENGTH] if task.isprintable() else ""
         self._heard[agent, run] = shown or self._heard.get((agent, run), "")
 
-    def heard(self) -> Iterator[tuple[Who, str]]:
+    def heard(self) -> Iterator[tuple[TelemetryRun, str]]:
         """Each run of which the export tells, and what it does last."""
         for (agent, said), task in self._heard.items():
             run = str(said)[:NAME_LENGTH]
-            yield Who(self._bearer.number, agent, run if run.isprintable() else ""), task
+            yield TelemetryRun(self._bearer.number, agent, run if run.isprintable() else ""), task

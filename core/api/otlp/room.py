@@ -32,7 +32,7 @@ class _Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Telemetry:
+class OtlpRoom:
     """Takes exports. What a client sends is read only behind a good token, and unpacked and decoded in threads."""
 
     def __init__(self, desk: Desk) -> None:
@@ -78,12 +78,12 @@ class Telemetry:
         # Imported where it is used: a site to which nobody exports needs no protobuf in its memory.
         from core.api.otlp.json_form import JSON as OBJECTS
         from core.api.otlp.protobuf import PROTOBUF as MESSAGES
-        from core.api.otlp.receiving import Receiver
+        from core.api.otlp.receiving import ExportReceiver
 
         form = OBJECTS if is_json else MESSAGES
         close_old_connections()
         try:
-            receiver = Receiver(self.signs, lambda: settings.TELEMETRY_METRICS_OF)
+            receiver = ExportReceiver(self.signs, lambda: settings.TELEMETRY_METRICS_OF)
             taken = receiver.take(bearer, signal, unpacked(body, packed), form)
         except ValueError as error:
             raise Refused(400, "body", f"Nothing was taken: {error}.", of="body") from error

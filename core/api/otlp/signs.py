@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from core.agents.heartbeat import LOST_SECONDS, parsed_state
-from core.api.living import Beating
+from core.api.living import RunRegistry
 from core.errors import MalformedRecord, TelemetryError
 from core.store.client import open_store
 from core.values.moments import at, milliseconds_of
@@ -23,7 +23,7 @@ AFTER_END_SECONDS = 60.0  # what comes so late is of the run that ended
 KEPT = 1_000  # of one token; so it keeps nobody else from being heard
 
 
-class Who(NamedTuple):
+class TelemetryRun(NamedTuple):
     """One run of an agent, as its token and its telemetry name it."""
 
     token: int
@@ -43,13 +43,15 @@ class Signs:
     An agent that beats by itself, or by hooks, is left to that: it knows better how it is.
     """
 
-    def __init__(self, beating: Beating, linger: float = LINGER_SECONDS, pause: float = BEAT_SECONDS) -> None:
+    def __init__(
+        self, beating: RunRegistry, linger: float = LINGER_SECONDS, pause: float = BEAT_SECONDS
+    ) -> None:
         self._beating, self._linger, self._pause = beating, linger, pause
         self._lock = threading.Lock()
-        self._heard: dict[int, OrderedDict[Who, _Heard]] = {}  # by token
+        self._heard: dict[int, OrderedDict[TelemetryRun, _Heard]] = {}  # by token
         self._thread: threading.Thread | None = None
 
-    def hear(self, who: Who, task: str) -> None:
+    def hear(self, who: TelemetryRun, task: str) -> None:
         """An export came of this run. Never raises because Redis is away."""
         with self._lock:
             runs = self._heard.setdefault(who.token, OrderedDict())
@@ -70,7 +72,7 @@ class Signs:
         with self._lock:
             self._heard.clear()
 
-    def _beat(self, who: Who, heard: _Heard) -> None:
+    def _beat(self, who: TelemetryRun, heard: _Heard) -> None:
         heard.beaten, heard.told = time.monotonic(), heard.task
         try:
             if _is_ours(who.agent):
@@ -97,7 +99,7 @@ class Signs:
             for who, heard in runs:
                 self._go_on(who, heard)
 
-    def _go_on(self, who: Who, heard: _Heard) -> None:
+    def _go_on(self, who: TelemetryRun, heard: _Heard) -> None:
         now = time.monotonic()
         silent = now - heard.at
         if silent <= self._linger:
@@ -113,7 +115,7 @@ class Signs:
                     self._heard.pop(who.token, None)
             self._end(who)
 
-    def _end(self, who: Who) -> None:
+    def _end(self, who: TelemetryRun) -> None:
         try:
             if _is_ours(who.agent, unbeaten_for=1.5 * self._pause):
                 self._beating.take("stop", who.token, who.agent, {"run": who.run, "status": SILENT})

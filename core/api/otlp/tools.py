@@ -28,7 +28,7 @@ USES = ("tool_use_id", "call_id", "gen_ai.tool.call.id")
 NAMES = ("tool_name", "gen_ai.tool.name")
 
 
-class Use(NamedTuple):
+class ToolUse(NamedTuple):
     """What became of one call of a tool."""
 
     agent: str
@@ -39,7 +39,7 @@ class Use(NamedTuple):
     at: int
 
 
-def use_of(record: Record, agent: str) -> Use | None:
+def use_of(record: Record, agent: str) -> ToolUse | None:
     """What the record says of a call of a tool; None where it says nothing that lasts."""
     said = record.attributes
     kind = _of_log(record.name, said) if record.signal == LOGS else _of_span(record)
@@ -50,7 +50,7 @@ def use_of(record: Record, agent: str) -> Use | None:
     keys: tuple[str, ...] = (f"{session}:{use}", f"mcp:{use}", use)
     keys = tuple(key[:NAME_LENGTH] for key in keys if key.isprintable())
     tool = storable(str(first(said, NAMES) or ""))[:NAME_LENGTH]
-    return Use(agent, kind, use[:NAME_LENGTH], keys, tool, record.end or record.at)
+    return ToolUse(agent, kind, use[:NAME_LENGTH], keys, tool, record.end or record.at)
 
 
 def _of_log(name: str, said: Attributes) -> str:
@@ -67,7 +67,7 @@ def _of_span(record: Record) -> str:
     return FAILED if record.failed else RAN
 
 
-def remember(uses: Iterable[Use]) -> None:
+def remember(uses: Iterable[ToolUse]) -> None:
     """Tell the record what became of tools that people were asked about. One round trip, and a transaction if any."""
     told = list(uses)
     try:
@@ -81,7 +81,7 @@ def remember(uses: Iterable[Use]) -> None:
             entries.append(facts)
 
 
-def _facts(uses: list[Use]) -> Iterable[Fact]:
+def _facts(uses: list[ToolUse]) -> Iterable[Fact]:
     if not uses:
         return
     store = open_store()

@@ -19,9 +19,9 @@ from ..commands import DONE, FAILED, command, complain, option, whole
 from ..tables import ask
 from . import device, shim
 from .clients import AGENTS, NAMES, CodingAgent, Wiring
-from .device import Given
+from .device import IssuedToken
 from .documents import Addition
-from .journal import PRIVATE, Change, Journal, read, write
+from .journal import PRIVATE, FileChange, Journal, read, write
 
 SCOPES = ["ask", "beat", "events", "usage"]
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -94,7 +94,7 @@ def cmd_connect(args: Namespace) -> int:
     return _connect(args, wiring, journal, changes)
 
 
-Changes = list[tuple[CodingAgent, Addition, Change]]
+Changes = list[tuple[CodingAgent, Addition, FileChange]]
 
 
 def _connect(args: Namespace, wiring: Wiring, journal: Journal, changes: Changes) -> int:
@@ -175,7 +175,7 @@ def _kept(token_file: Path) -> dict[str, str]:
     return shim.as_named({name: value for name, equals, value in pairs if equals})
 
 
-def _keep_token(wiring: Wiring, given: Given) -> None:
+def _keep_token(wiring: Wiring, given: IssuedToken) -> None:
     lines = {
         "TELEMETRY_URL": wiring.site, "TELEMETRY_TOKEN": given.token, "TELEMETRY_ASKS": given.asks,
     }  # fmt: skip

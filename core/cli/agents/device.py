@@ -16,7 +16,7 @@ class NotGiven(TelemetryError):
     """There is no token; the message says why."""
 
 
-class Given(NamedTuple):
+class IssuedToken(NamedTuple):
     """A token that a person gave."""
 
     token: str
@@ -25,7 +25,7 @@ class Given(NamedTuple):
     asks: str
 
 
-def fetch(site: str, wants: dict[str, Any], show: Callable[[str, str], None]) -> Given:
+def fetch(site: str, wants: dict[str, Any], show: Callable[[str, str], None]) -> IssuedToken:
     """Ask for a token and wait for it. `show` is told the address and the code that a person types there."""
     _status, said = call(site, "connect", wants)
     show(site + said["verification_path"], said["user_code"])
@@ -34,15 +34,15 @@ def fetch(site: str, wants: dict[str, Any], show: Callable[[str, str], None]) ->
         time.sleep(pause)
         try:
             status, answer = call(site, "connect/token", {"device_code": said["device_code"]})
-        except Slow as slow:
+        except SiteBusy as slow:
             time.sleep(slow.seconds)
             continue
         if status == 200:
-            return Given(answer["token"], answer["agent"], answer["is_prefix"], answer["asks"])
+            return IssuedToken(answer["token"], answer["agent"], answer["is_prefix"], answer["asks"])
     raise NotGiven("nobody typed the code in time: run the command again")
 
 
-class Slow(NotGiven):
+class SiteBusy(NotGiven):
     """The site wants to be asked later, or does not answer for a moment."""
 
     def __init__(self, why: str, seconds: float) -> None:
@@ -51,10 +51,10 @@ class Slow(NotGiven):
 
 
 def call(site: str, path: str, body: dict[str, Any], token: str = "") -> tuple[int, dict[str, Any]]:
-    """One call of the site's door: the status and what it says. NotGiven for a no, Slow for later."""
+    """One call of the site's door: the status and what it says. NotGiven for a no, SiteBusy for later."""
     try:
         return shim.call(site, path, json.dumps(body).encode(), PATIENCE_SECONDS, token)
-    except shim.Away as error:
-        raise Slow(str(error), error.after or AGAIN_SECONDS) from error
-    except shim.Fault as error:
+    except shim.SiteAway as error:
+        raise SiteBusy(str(error), error.after or AGAIN_SECONDS) from error
+    except shim.HookFault as error:
         raise NotGiven(str(error)) from error

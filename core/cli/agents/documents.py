@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 BEGIN, END = "# agent-telemetry: begin", "# agent-telemetry: end"
 
 
-class Unreadable(ValueError):
+class UnreadableSettings(ValueError):
     """The file is none that this can be added to; the message says why."""
 
 
@@ -16,7 +16,7 @@ class Addition(Protocol):
     """Something that is added to the text of a file."""
 
     def added(self, text: str) -> str:
-        """The text with it, the same where it is there already. Unreadable where that cannot be."""
+        """The text with it, the same where it is there already. UnreadableSettings where that cannot be."""
 
     def removed(self, text: str) -> str:
         """The text without it: what somebody changed meanwhile stays."""
@@ -90,9 +90,9 @@ def _object(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text) if text.strip() else {}
     except ValueError as error:
-        raise Unreadable(f"it is no plain JSON ({error}); comments cannot be kept") from error
+        raise UnreadableSettings(f"it is no plain JSON ({error}); comments cannot be kept") from error
     if not isinstance(document, dict):
-        raise Unreadable("it is no JSON object")
+        raise UnreadableSettings("it is no JSON object")
     return document
 
 
@@ -100,7 +100,7 @@ def _tables(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Unreadable(f"it would be no TOML: {error}") from error
+        raise UnreadableSettings(f"it would be no TOML: {error}") from error
 
 
 def _written(document: dict[str, Any], before: str) -> str:
@@ -118,7 +118,7 @@ def _merged(value: Any, more: Any) -> Any:
     if isinstance(value, list) and isinstance(more, list):
         return [*value, *(said for said in more if said not in value)]
     if isinstance(more, (dict, list)):
-        raise Unreadable("something else stands where its hooks belong")
+        raise UnreadableSettings("something else stands where its hooks belong")
     return value
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .documents import Addition, Unreadable, addition_of
+from .documents import Addition, UnreadableSettings, addition_of
 
 PRIVATE = 0o600
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """One file as it is and as it shall be; None is no file."""
 
     file: Path
@@ -54,19 +54,19 @@ class Journal:
         """Those that something was written into."""
         return [Path(name) for name in self._files]
 
-    def adding(self, file: Path, addition: Addition) -> Change:
-        """The file with this in the place of what was written before. Unreadable where that cannot be."""
+    def adding(self, file: Path, addition: Addition) -> FileChange:
+        """The file with this in the place of what was written before. UnreadableSettings where that cannot be."""
         before = read(file)
         base = self._without(file, before)
         try:
-            return Change(file, before, addition.added(base or ""))
-        except Unreadable as error:
-            raise Unreadable(f"{file}: {error}") from error
+            return FileChange(file, before, addition.added(base or ""))
+        except UnreadableSettings as error:
+            raise UnreadableSettings(f"{file}: {error}") from error
 
-    def removing(self, file: Path) -> Change:
+    def removing(self, file: Path) -> FileChange:
         """The file without what was written: as it was, where nobody changed it since."""
         before = read(file)
-        return Change(file, before, self._without(file, before))
+        return FileChange(file, before, self._without(file, before))
 
     def _without(self, file: Path, text: str | None) -> str | None:
         known = self._files.get(str(file))
@@ -77,7 +77,7 @@ class Journal:
             return before
         return addition_of(known["addition"]).removed(text)
 
-    def keep(self, change: Change, addition: Addition) -> None:
+    def keep(self, change: FileChange, addition: Addition) -> None:
         """Remember what is written now and what stood there before. Call it first: what is written is taken back."""
         base = self._without(change.file, change.before)
         ours = addition.beyond(base or "")

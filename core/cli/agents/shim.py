@@ -46,11 +46,11 @@ WERE_CALLED = {
 Body = dict[str, Any]
 
 
-class Fault(Exception):
+class HookFault(Exception):
     """Nobody could be asked; the message says why."""
 
 
-class Said(NamedTuple):
+class HookAnswer(NamedTuple):
     """What people say: allow, deny, or '' for no opinion; why; and what to use in the place of the input, or None."""
 
     word: str
@@ -67,7 +67,7 @@ class Client(NamedTuple):
     """
 
     read: Callable[[Body], Body | None]
-    say: Callable[[Body, Said], Any]
+    say: Callable[[Body, HookAnswer], Any]
     edits: tuple[str, ...] = ()
     faults: bool = False
 
@@ -103,10 +103,10 @@ def main(words: list[str]) -> int:
     except BaseException as error:  # whatever it is, the tool must not run
         if event and event not in ANSWERED:
             return PASSED
-        fault = error if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
+        fault = error if isinstance(error, HookFault) else f"{type(error).__name__}: {error}"
         why = f"agent-telemetry: nobody could be asked, so this is blocked. {fault}"
         if event and client is not None and client.faults:
-            print(json.dumps(client.say(asked, Said("deny", why))))
+            print(json.dumps(client.say(asked, HookAnswer("deny", why))))
         print(why, file=sys.stderr)
         return BLOCKED
 
@@ -117,7 +117,7 @@ def _hear_of_the_end() -> None:
     def end(number: int, _frame: object) -> None:
         for each in numbers:  # once: what is said next is not cut off
             signal.signal(each, signal.SIG_IGN)
-        raise Fault(f"The hook was ended by {signal.Signals(number).name}.")
+        raise HookFault(f"The hook was ended by {signal.Signals(number).name}.")
 
     for number in numbers:
         signal.signal(number, end)
@@ -134,7 +134,7 @@ def _environment(path: str | None) -> Mapping[str, str]:
     named = as_named(found)
     for name in ("TELEMETRY_URL", "TELEMETRY_TOKEN"):
         if name not in named:
-            raise Fault(f"{name} is missing in {path or 'the environment'}: run agent-telemetry connect.")
+            raise HookFault(f"{name} is missing in {path or 'the environment'}: run agent-telemetry connect.")
     return named
 
 
@@ -144,34 +144,34 @@ def as_named(found: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
-def _ask(client: Client, environment: Mapping[str, str], body: Body, until: float) -> Said:
+def _ask(client: Client, environment: Mapping[str, str], body: Body, until: float) -> HookAnswer:
     """What the site says, by `until` (monotonic). One that is away for a moment is asked again under the same key."""
     away_since = 0.0
     while True:
         began = time.monotonic()
         if until - began <= 1:
-            return Said(
+            return HookAnswer(
                 "deny", "Nobody has answered in time. Do something else now, and try this again later."
             )
         try:
             return understood(_post(client, environment, body, until - began))
-        except Away as error:
+        except SiteAway as error:
             now, pause = time.monotonic(), max(PAUSE_SECONDS, error.after)
             was_held = now - began > 2 * PAUSE_SECONDS  # so it was there until a moment ago
             away_since = now if was_held or not away_since else away_since
             if now + pause >= min(away_since + AWAY_SECONDS, until - 1):
-                raise Fault(str(error)) from error
+                raise HookFault(str(error)) from error
             time.sleep(pause)
 
 
-def _tell(client: Client, environment: Mapping[str, str], body: Body) -> Said:
+def _tell(client: Client, environment: Mapping[str, str], body: Body) -> HookAnswer:
     """Say what happened, once and shortly: without what the tool printed."""
     told = {name: body[name] for name in TOLD if isinstance(body.get(name), str)}
     told = {name: value[:TOLD_LENGTH] for name, value in told.items()}
     return understood(_post(client, environment, told, TOLD_SECONDS))
 
 
-class Away(Exception):
+class SiteAway(Exception):
     """No answer now; perhaps in so many seconds."""
 
     def __init__(self, message: str, after: float = 0.0) -> None:
@@ -182,7 +182,7 @@ class Away(Exception):
 def _post(client: Client, environment: Mapping[str, str], body: Body, left: float) -> Body:
     text = json.dumps(body).encode()
     if len(text) > BODY_BYTES:
-        raise Fault("What the tool wants to do is too large to be shown to people.")
+        raise HookFault("What the tool wants to do is too large to be shown to people.")
     site = environment["TELEMETRY_URL"].rstrip("/")
     # The site answers 5 s before the time that it is told, and this waits a little longer than that.
     edits = body.get("hook_event_name") in client.edits
@@ -193,7 +193,7 @@ def _post(client: Client, environment: Mapping[str, str], body: Body, left: floa
 
 
 def call(site: str, path: str, text: bytes, seconds: float, token: str = "") -> tuple[int, Body]:
-    """What the site answers: the status and an object. Fault for a no, Away where it may be asked again."""
+    """What the site answers: the status and an object. HookFault for a no, SiteAway where it may be asked again."""
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     asks = urllib.request.Request(f"{site}/api/v1/{path}", text, headers)
     try:
@@ -202,9 +202,9 @@ def call(site: str, path: str, text: bytes, seconds: float, token: str = "") -> 
     except urllib.error.HTTPError as error:
         raise _of_status(error) from error
     except (OSError, ValueError) as error:
-        raise Away(f"{site} does not answer: {error}") from error
+        raise SiteAway(f"{site} does not answer: {error}") from error
     if not isinstance(said, dict):
-        raise Fault(f"{site} answered with something else.")
+        raise HookFault(f"{site} answered with something else.")
     return reply.status, said
 
 
@@ -216,8 +216,8 @@ def _of_status(error: urllib.error.HTTPError) -> Exception:
     said = f"The site says {error.code}. {message}".strip()
     if error.code in (429, 502, 503, 504):
         after = error.headers.get("Retry-After", "")
-        return Away(said, float(after) if after.isdigit() else 0.0)
-    return Fault(said)
+        return SiteAway(said, float(after) if after.isdigit() else 0.0)
+    return HookFault(said)
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -228,21 +228,21 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def understood(answer: Body) -> Said:
+def understood(answer: Body) -> HookAnswer:
     """The site's answer, which is in the words of Claude Code."""
     said = answer.get("hookSpecificOutput")
     if not isinstance(said, dict):
-        return Said("", whole=answer)
+        return HookAnswer("", whole=answer)
     decision = said.get("decision")
     if isinstance(decision, dict):
-        return Said(
+        return HookAnswer(
             str(decision.get("behavior")),
             str(decision.get("message", "")),
             decision.get("updatedInput"),
             answer,
         )
     why = str(said.get("permissionDecisionReason", ""))
-    return Said(str(said.get("permissionDecision", "")), why, said.get("updatedInput"), answer)
+    return HookAnswer(str(said.get("permissionDecision", "")), why, said.get("updatedInput"), answer)
 
 
 # Claude Code, Qwen Code and Codex
@@ -252,11 +252,11 @@ def _as_it_is(body: Body) -> Body | None:
     return body
 
 
-def _say_whole(body: Body, said: Said) -> Any:
+def _say_whole(body: Body, said: HookAnswer) -> Any:
     return said.whole if said.whole is not None else _no(body, said.why)
 
 
-def _say_no_to_codex(body: Body, said: Said) -> Any:
+def _say_no_to_codex(body: Body, said: HookAnswer) -> Any:
     """It knows a no alone: what is allowed is allowed by silence."""
     return _no(body, said.why) if said.word == "deny" else None
 
@@ -317,7 +317,7 @@ def _read_copilot(body: Body) -> Body | None:
     return {**body, "tool_use_id": use, "tool_input": given if isinstance(given, dict) else {"input": given}}
 
 
-def _say_copilot(body: Body, said: Said) -> Any:
+def _say_copilot(body: Body, said: HookAnswer) -> Any:
     if not said.word:
         return {}
     if is_copilots(body):
@@ -325,7 +325,7 @@ def _say_copilot(body: Body, said: Said) -> Any:
     if said.edited is None:
         return {"permissionDecision": said.word, "permissionDecisionReason": said.why}
     if not isinstance(body.get("tool_input"), dict):
-        raise Fault("Its input was changed, which this tool does not take.")
+        raise HookFault("Its input was changed, which this tool does not take.")
     return {
         "permissionDecision": said.word,
         "permissionDecisionReason": said.why,
@@ -353,7 +353,7 @@ def _read_gemini(body: Body) -> Body | None:
     return {**body, "hook_event_name": event, **({"tool_use_id": use} if event == BEFORE else {})}
 
 
-def _say_gemini(_body: Body, said: Said) -> Any:
+def _say_gemini(_body: Body, said: HookAnswer) -> Any:
     if said.word == "allow":
         edited = {"hookSpecificOutput": {"tool_input": said.edited}} if said.edited is not None else {}
         return {"decision": "allow", "reason": said.why, **edited}
@@ -401,7 +401,7 @@ def _read_cursor(body: Body) -> Body | None:
     return {**said, "tool_name": name, "tool_input": given, "tool_use_id": use}
 
 
-def _say_cursor(body: Body, said: Said) -> Any:
+def _say_cursor(body: Body, said: HookAnswer) -> Any:
     event = CURSOR_EVENTS.get(str(body.get("hook_event_name")))
     if event != BEFORE:
         return {"continue": True} if event == "UserPromptSubmit" else {}

@@ -39,7 +39,7 @@ def _latest(rows: Any, moment: str, by: str) -> Any:
 def _gated(agents: set[str], now: datetime) -> set[str]:
     asked = ApprovalRecord.objects.filter(agent_id__in=agents).order_by()
     found = set(asked.values_list("agent_id", flat=True).distinct())
-    rows = tokens.good(now).order_by().values_list("agent", "is_prefix", "scopes").distinct()
+    rows = tokens.valid_tokens(now).order_by().values_list("agent", "is_prefix", "scopes").distinct()
     for name, begins, scopes in rows:
         if "ask" in scopes.split():
             found |= {agent for agent in agents if (agent.startswith(name) if begins else agent == name)}

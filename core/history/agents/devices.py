@@ -18,7 +18,7 @@ from core.history.agents.origins import neighbourhood_of, origin_of
 from core.history.audit.at_commit import append_at_commit
 from core.history.people import tokens
 from core.history.people.actor import acted
-from core.history.people.tokens import SCOPES, NotYours, Wanted
+from core.history.people.tokens import SCOPES, NotYours, TokenSpec
 from core.models import AgentToken, DeviceCode
 from core.values.names import checked_name
 
@@ -31,11 +31,11 @@ OPEN_FROM_ONE, OPEN = 10, 500  # codes at once: from one address, and of all
 WAITING = DeviceCode.State.WAITING
 
 
-class TooMany(Exception):
+class TooManyCodes(Exception):
     """So many codes are open that no other one is given out; the message is a sentence."""
 
 
-class Told(NamedTuple):
+class DeviceReply(NamedTuple):
     """What a command hears: waiting, slow (it asks too often), refused, over, or given with its token and secret."""
 
     word: str
@@ -46,7 +46,7 @@ class Told(NamedTuple):
 def begin(
     machine: str, agent: str, scopes: tuple[str, ...], client: str, address: str
 ) -> tuple[DeviceCode, str]:
-    """A code that waits for a person, and what its command fetches with. ValueError names what is wrong; TooMany."""
+    """A code that waits for a person, and what its command fetches with. ValueError names a fault; TooManyCodes."""
     for name, said in (("machine", machine), ("agent", agent), ("client", client)):
         checked_name(said, name)
     if not scopes or set(scopes) - set(SCOPES):
@@ -69,7 +69,7 @@ def begin(
 
 
 def _make_room(address: str, now: datetime) -> None:
-    """TooMany where this address has its share.
+    """TooManyCodes where this address has its share.
 
     Where all places are taken, the network that holds most gives up its oldest code to one that holds less, so that
     nobody keeps others out by many addresses, and nobody takes back and forth.
@@ -77,7 +77,7 @@ def _make_room(address: str, now: datetime) -> None:
     still = DeviceCode.objects.filter(state=WAITING, expires_at__gt=now).order_by("created_at", "pk")
     waiting = [(pk, origin_of(of), neighbourhood_of(of)) for pk, of in still.values_list("pk", "address")]
     if sum(origin == origin_of(address) for _pk, origin, _of in waiting) >= OPEN_FROM_ONE:
-        raise TooMany(
+        raise TooManyCodes(
             "Too many commands from this address wait for a person already. Try again in ten minutes."
         )
     if len(waiting) < OPEN:
@@ -85,7 +85,7 @@ def _make_room(address: str, now: datetime) -> None:
     held = Counter(of for _pk, _origin, of in waiting)
     fullest, most = held.most_common(1)[0]
     if most < held[neighbourhood_of(address)] + 2:
-        raise TooMany("Too many commands wait for a person already. Try again in ten minutes.")
+        raise TooManyCodes("Too many commands wait for a person already. Try again in ten minutes.")
     oldest = next(pk for pk, _origin, of in waiting if of == fullest)
     DeviceCode.objects.filter(pk=oldest, state=WAITING).update(expires_at=now)
 
@@ -102,7 +102,7 @@ def find(typed: str) -> DeviceCode | None:
     return still.filter(code=code).first() if len(code) == LENGTH else None
 
 
-def give(user: Any, code: str, wanted: Wanted) -> DeviceCode | None:
+def give(user: Any, code: str, wanted: TokenSpec) -> DeviceCode | None:
     """Let the command have such a token of this person's; None where it does not wait any more.
 
     Raises NotYours, or ValueError, as `tokens.make` does when it is made.
@@ -130,36 +130,36 @@ def refuse(user: Any, code: str) -> DeviceCode | None:
     return asked
 
 
-def fetch(secret: str) -> Told:
+def fetch(secret: str) -> DeviceReply:
     """What a command hears that asks with its secret; a token that was given is made now, and fetched once."""
     now = timezone.now()
     with transaction.atomic():
         found = DeviceCode.objects.select_for_update(of=("self",)).select_related("person")
         asked = found.filter(digest=tokens.digest_of(secret), expires_at__gt=now).first()
         if asked is None or asked.state == DeviceCode.State.FETCHED:
-            return Told("over")
+            return DeviceReply("over")
         if asked.state == DeviceCode.State.REFUSED:
-            return Told("refused")
+            return DeviceReply("refused")
         if _is_too_soon(asked, now):
-            return Told("slow")
+            return DeviceReply("slow")
         if asked.state == WAITING:
-            return Told("waiting")
+            return DeviceReply("waiting")
         return _made(asked)
 
 
-def _made(asked: DeviceCode) -> Told:
+def _made(asked: DeviceCode) -> DeviceReply:
     asked.state = DeviceCode.State.FETCHED
     asked.save(update_fields=["state"])
     said = json.loads(asked.wanted)
-    wanted = Wanted(**{**said, "scopes": tuple(said["scopes"])})
+    wanted = TokenSpec(**{**said, "scopes": tuple(said["scopes"])})
     if asked.person is None or not asked.person.is_active:
-        return Told("refused")
+        return DeviceReply("refused")
     how = {"through": "a code", "machine": asked.machine, "address": asked.address}
     try:
         token, secret = tokens.make(asked.person, wanted, **how)
     except NotYours:  # since they gave it, they lost the right to
-        return Told("refused")
-    return Told("given", token, secret)
+        return DeviceReply("refused")
+    return DeviceReply("given", token, secret)
 
 
 def _is_too_soon(asked: DeviceCode, now: datetime) -> bool:

@@ -73,7 +73,7 @@ def end_previous(user: Any, number: int) -> AgentToken | None:
 
 
 def _locked(number: int, now: datetime) -> AgentToken | None:
-    good = tokens.good(now).filter(pk=number)
+    good = tokens.valid_tokens(now).filter(pk=number)
     return good.select_for_update(of=("self",)).select_related("owner").first()
 
 
@@ -81,7 +81,7 @@ def _renewed(token: AgentToken, kept: str, now: datetime, until: datetime | None
     """A new secret in the place of the last one; `kept` works on, until it ends or this very token does."""
     overlap = timedelta(minutes=int(settings.TELEMETRY_TOKEN_OVERLAP_MINUTES))
     secret = tokens.new_secret()
-    token.digest, token.is_fresh = tokens.kept_of(tokens.digest_of(secret)), True
+    token.digest, token.is_fresh = tokens.signing_key_of(tokens.digest_of(secret)), True
     token.previous_digest, token.previous_until = kept, until or min(now + overlap, token.expires_at)
     token.save(update_fields=["digest", "is_fresh", "previous_digest", "previous_until"])
     return secret

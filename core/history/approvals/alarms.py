@@ -38,7 +38,7 @@ ALTERED_SINCE = (
 )
 
 
-class Altered(Refusal):
+class AlteredRequest(Refusal):
     """Redis does not hold what was asked, so nobody can decide it."""
 
 
@@ -67,10 +67,10 @@ def altered(record: RequestRecord) -> Fact | None:
 
 
 def refuse_altered(record: RequestRecord) -> None:
-    """Altered where a request in Redis is not what was asked."""
+    """AlteredRequest where a request in Redis is not what was asked."""
     alarm = altered(record)
     if alarm is not None:
-        raise Altered(ALTERED_SINCE, alarm)
+        raise AlteredRequest(ALTERED_SINCE, alarm)
 
 
 _ASKED = Query(lambda pk: ApprovalRecord.objects.filter(pk=pk).values_list("digest", "deadline_at"), UUID)

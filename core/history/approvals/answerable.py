@@ -16,7 +16,7 @@ from django.db import Error
 from django.db.models import Count
 
 from core.errors import StoreUnavailable
-from core.history.approvals.policy import Asked, Powers, powers_of, speaking
+from core.history.approvals.policy import PolicySubject, Powers, powers_of, speaking
 from core.history.people import rights, rights_changes
 from core.history.people.lookalikes import skeleton
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, DecisionGrant, Team
@@ -36,14 +36,14 @@ SOME = "\N{REPLACEMENT CHARACTER}"  # how a name goes on that no row names
 OTHER = chr(0x10FFFF)  # for whatever no row names: of no script, so like no name
 
 
-class Pair(NamedTuple):
+class KindAndAgent(NamedTuple):
     """What policy looks at of a request."""
 
     approval_type: str
     agent_id: str
 
 
-class Reach(NamedTuple):
+class ApproverCounts(NamedTuple):
     """How many different people may approve a request now, and how many must."""
 
     may: int
@@ -63,7 +63,7 @@ class Approvers(NamedTuple):
     agents: tuple[str, ...] = ()
     beginnings: tuple[str, ...] = ()  # of names, that have owners
 
-    def can_approve(self, pair: Pair) -> bool:
+    def can_approve(self, pair: KindAndAgent) -> bool:
         """Whether so many different people as it needs may approve it. Those who look alike are one, as for votes."""
         found: set[str] = set()
         for person in self.people:
@@ -74,11 +74,13 @@ class Approvers(NamedTuple):
                 return True
         return False
 
-    def reach(self, pair: Asked) -> "Reach":
+    def reach(self, pair: PolicySubject) -> "ApproverCounts":
         """How many different people may approve it, of how many it needs."""
         verdicts = [(person, person.verdict(pair)) for person in self.people]
         names = {skeleton(person.name) for person, verdict in verdicts if verdict.allowed}
-        return Reach(len(names), max((verdict.approvers for _person, verdict in verdicts), default=1))
+        return ApproverCounts(
+            len(names), max((verdict.approvers for _person, verdict in verdicts), default=1)
+        )
 
     def said(self) -> dict[str, bool]:
         """By field of Redis: each kind; and agents and beginnings of names for which it is otherwise."""
@@ -87,15 +89,15 @@ class Approvers(NamedTuple):
         agents = self.agents if pairs <= MOST_PAIRS else ()
         beginnings = self.beginnings if pairs <= MOST_PAIRS else ()
         for kind in (OTHER, *self.kinds):
-            name, usual = _name(kind), self.can_approve(Pair(kind, OTHER))
+            name, usual = _name(kind), self.can_approve(KindAndAgent(kind, OTHER))
             found[told.field(name, told.ANY)] = usual
             known = {"": usual}
             for begins in sorted(beginnings, key=len):
-                can = self.can_approve(Pair(kind, begins + SOME))
+                can = self.can_approve(KindAndAgent(kind, begins + SOME))
                 if can != _of_longest(known, quoted(begins)):
                     known[quoted(begins)] = found[told.field(name, told.beginning(quoted(begins)))] = can
             for agent in agents:
-                can = self.can_approve(Pair(kind, agent))
+                can = self.can_approve(KindAndAgent(kind, agent))
                 if can != _of_longest(known, _name(agent)):
                     found[told.field(name, _name(agent))] = can
         return found
@@ -154,7 +156,7 @@ def _owned(owners: list[Any], person: int, teams: set[int]) -> Iterator[tuple[st
 _known: tuple[str, float, Approvers] = ("", 0.0, Approvers())
 
 
-def reach_of(pair: Asked, version: str) -> Reach:
+def reach_of(pair: PolicySubject, version: str) -> ApproverCounts:
     """Who may approve it, for a page: read again where rights are of another version than what is known, '' for any.
 
     A change that tells nobody, such as plain SQL, counts within a minute.
@@ -209,7 +211,7 @@ class Unanswerable:
         self._say_at = self._look_at = 0.0
         self._version = ""
         self._approvers = Approvers()
-        self._can: dict[Pair, bool] = {}  # by these approvers: what waits is counted again and again
+        self._can: dict[KindAndAgent, bool] = {}  # by these approvers: what waits is counted again and again
 
     def look(self) -> None:
         """Say it where a minute is over or rights are others, and count. What fails is tried again."""
@@ -229,7 +231,7 @@ class Unanswerable:
     def _waiting(self) -> int:
         rows = ApprovalRecord.objects.filter(status=PENDING).order_by()
         pairs = rows.values_list("approval_type", "agent_id").annotate(count=Count("pk"))
-        waiting = {Pair(*names): count for *names, count in pairs}
+        waiting = {KindAndAgent(*names): count for *names, count in pairs}
         known = self._can
         self._can = {
             pair: known[pair] if pair in known else self._approvers.can_approve(pair) for pair in waiting

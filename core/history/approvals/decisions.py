@@ -20,9 +20,9 @@ from core.approvals.request import Decision
 from core.errors import StoreUnavailable
 from core.history.approvals import alarms, ends, quorum, signing
 from core.history.approvals.answers import edits, holds
-from core.history.approvals.answers.holds import Held
-from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict, powers_of
-from core.history.approvals.quorum import Counted
+from core.history.approvals.answers.holds import HeldDecision
+from core.history.approvals.policy import ALONE, LACKING, AnswerEvidence, Powers, Verdict, powers_of
+from core.history.approvals.quorum import CountedVote
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.history.audit.entries import Fact, Refusal, refusals_recorded
@@ -56,7 +56,7 @@ INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take
 DIGEST_LENGTH = 64
 DELETED = "This account was deleted."
 OVER = "it does not wait for an answer any more"
-NOTHING = Given()
+NOTHING = AnswerEvidence()
 
 
 class NotAllowed(Refusal):
@@ -78,7 +78,7 @@ class NotNoted(Exception):
         self.decision = decision
 
 
-class Tried(NamedTuple):
+class DecisionAttempt(NamedTuple):
     """What a person wants to do to a request, and by when it must have taken effect. `now`: by Redis's clock.
 
     answer: edited or changes where it is that. edited: the changed arguments, as JSON.
@@ -87,7 +87,7 @@ class Tried(NamedTuple):
     record: RequestRecord
     approved: bool
     digest: str
-    given: Given
+    given: AnswerEvidence
     now: datetime
     answer: str = ""
     edited: str = ""
@@ -106,33 +106,33 @@ def decide(
     approved: bool,
     reason: str,
     digest: str,
-    given: Given = NOTHING,
+    given: AnswerEvidence = NOTHING,
     edited: str = "",
     asks_back: bool = False,
 ) -> Decision:
-    """Decide a request in the name of a signed-in user; a Counted where more people must approve.
+    """Decide a request in the name of a signed-in user; a CountedVote where more people must approve.
 
     edited: JSON to approve in the place of what was asked. asks_back: a denial whose reason is a question.
-    digest: of the request as the user saw it. given: what came beside the button; its reason is `reason`. A Held where
-    it can be taken back for some seconds first. Raises NotAllowed and Altered (both recorded: this person may not, or
-    Redis does not hold what was asked), CannotSign and StoreUnavailable (nothing was decided), DecisionUnconfirmed
-    (the intent stays open), MalformedRecord for a request that cannot be read, ValueError for a bad reason or no
-    digest, DatabaseError (nothing was decided), NotNoted (it was). The same answer of the same person again is
-    already_decided, and leaves nothing in the record.
+    digest: of the request as the user saw it. given: what came beside the button; its reason is `reason`. A
+    HeldDecision where it can be taken back for some seconds first. Raises NotAllowed and AlteredRequest (both recorded:
+    this person may not, or Redis does not hold what was asked), CannotSign and StoreUnavailable (nothing was decided),
+    DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be read, ValueError for a bad
+    reason or no digest, DatabaseError (nothing was decided), NotNoted (it was). The same answer of the same person
+    again is already_decided, and leaves nothing in the record.
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
         return Decision(UNKNOWN, request_id, "")
     failpoints.reach("site.before_intent")
     answer = EDITED if edited else CHANGES if asks_back else ""
-    tried = Tried(record, approved, digest, given._replace(reason=reason), now, answer, edited)
+    tried = DecisionAttempt(record, approved, digest, given._replace(reason=reason), now, answer, edited)
     try:
         intent = _intend(store, user, tried)
     except IntegrityError:  # another was held in the same moment: it is seen now
         intent = _intend(store, user, tried)
     if isinstance(intent, Decision):
-        if isinstance(intent, Counted):
-            quorum.voted.send(Counted)
+        if isinstance(intent, CountedVote):
+            quorum.voted.send(CountedVote)
         return _about(intent, record)
     if intent.outcome == HELD:
         return _held(intent, tried)
@@ -147,12 +147,12 @@ def still_waiting(store: Store, request_id: str) -> RequestRecord:
     return record
 
 
-def _held(intent: DecisionIntent, tried: Tried) -> Held:
+def _held(intent: DecisionIntent, tried: DecisionAttempt) -> HeldDecision:
     failpoints.reach("site.after_hold")
-    told = holds.held(intent, tried.now)
+    told = holds.held_decision(intent, tried.now)
     left = ((intent.release_at or tried.now) - tried.now).total_seconds()
-    holds.began.send(Held, decision_id=intent.pk, seconds=left)
-    holds.changed.send(Held, request_id=told.request_id)
+    holds.began.send(HeldDecision, decision_id=intent.pk, seconds=left)
+    holds.changed.send(HeldDecision, request_id=told.request_id)
     return told
 
 
@@ -256,7 +256,7 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
         raise NotNoted(decision) from error
 
 
-def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
+def _intend(store: Store, user: Any, tried: DecisionAttempt) -> DecisionIntent | Decision:
     """The intent, in SQL; or what came of it already: a vote of several, or a repeat of the answer that stands."""
     record = tried.record
     with refusals_recorded():
@@ -289,7 +289,7 @@ _ACCOUNT = Query(lambda pk: get_user_model().objects.filter(pk=pk), int)
 
 
 def _attempt(
-    store: Store, user: Any, powers: Powers, verdict: Verdict, tried: Tried
+    store: Store, user: Any, powers: Powers, verdict: Verdict, tried: DecisionAttempt
 ) -> DecisionIntent | Decision:
     """What is left of it once this person may, of this request as it was asked."""
     record = tried.record
@@ -301,13 +301,13 @@ def _attempt(
             return _standing(record, str(intent.pk))
         _TRY.run([intent])
     elif (before := _write(intent, tried)) is not None:
-        return holds.held(before, tried.now)
+        return holds.held_decision(before, tried.now)
     if verdict.why:
         entries.append([exception(intent, verdict)])
     return intent
 
 
-def _write(intent: DecisionIntent, tried: Tried) -> DecisionIntent | None:
+def _write(intent: DecisionIntent, tried: DecisionAttempt) -> DecisionIntent | None:
     """Write an attempt down, held or signed. One that is held on the request gives way; the same one is returned."""
     before = holds.give_way(intent) if tried.digest == tried.record.digest else None
     if before is not None:
@@ -322,7 +322,7 @@ def _write(intent: DecisionIntent, tried: Tried) -> DecisionIntent | None:
     return None
 
 
-def _lacking(verdict: Verdict, tried: Tried) -> str:
+def _lacking(verdict: Verdict, tried: DecisionAttempt) -> str:
     """What the answer lacks; ValueError for what no answer may hold."""
     without_nul(checked_text(tried.given.reason, "reason", MAX_REASON_LENGTH), "reason")
     digest = tried.digest
@@ -332,7 +332,7 @@ def _lacking(verdict: Verdict, tried: Tried) -> str:
     return tried.given.lacks(verdict, tried.record.digest, approved=tried.approved)
 
 
-def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> DecisionIntent:
+def new_intent(user: Any, powers: Powers, tried: DecisionAttempt, **of_rule: Any) -> DecisionIntent:
     """The attempt, not written down yet. `of_rule`: the rule of theirs that makes it, and the id of its decision."""
     record = tried.record
     return DecisionIntent(
@@ -362,11 +362,11 @@ def sign_intent(intent: DecisionIntent, moment: datetime | None = None) -> None:
     if lost := key_lost(intent.edited_to):
         raise CannotSign(lost)
     moment = moment or intent.not_after - timedelta(seconds=INTENT_SECONDS)
-    intent.signature = signing.sign(signing.said_of(intent, intent.responder), moment)
+    intent.signature = signing.sign(signing.payload_of(intent, intent.responder), moment)
     failpoints.reach("site.after_signature")
 
 
-def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionIntent | Decision:
+def _vote(store: Store, user: Any, powers: Powers, tried: DecisionAttempt) -> DecisionIntent | Decision:
     """Count an approval; the one that completes them decides."""
     record = tried.record
     ended, intent = _ended(store, tried), new_intent(user, powers, tried)
@@ -378,13 +378,13 @@ def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionInte
     count = quorum.cast(user, powers, record, tried.given.reason)
     before = _write(intent, tried) if count.complete else None
     if before is not None:
-        return holds.held(before, tried.now)
+        return holds.held_decision(before, tried.now)
     entries.append(count.facts)
-    counted = Counted(VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers)
+    counted = CountedVote(VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers)
     return intent if count.complete else counted
 
 
-def _ended(store: Store, tried: Tried) -> Decision | None:
+def _ended(store: Store, tried: DecisionAttempt) -> Decision | None:
     """Why nobody votes on this any more, where Redis is not asked."""
     record = tried.record
     if record.status != PENDING:

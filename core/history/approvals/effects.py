@@ -23,7 +23,7 @@ from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import End, RequestRecord, read_records, valid_id
 from core.store.client import Store
 from core.store.outbox import OutboxEntry
-from core.store.recorder import Told, read_queued, read_told
+from core.store.recorder import RedisEnds, read_ends, read_queued
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
@@ -38,7 +38,7 @@ from core.values.approvals import (
 )
 from core.values.malformed import with_visible_nul, without_nul
 from core.values.moments import at
-from core.values.signature import Said, said_as
+from core.values.signature import SignaturePayload, signed_status
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Records(NamedTuple):
     """
 
     bodies: Mapping[str, RequestRecord]
-    told: Mapping[str, Told]
+    told: Mapping[str, RedisEnds]
     now: datetime
     gone: Mapping[str, bool] = MappingProxyType({})
     words: search.Known = search.NOTHING
@@ -90,7 +90,7 @@ def read_requests(store: Store, entries: Sequence[OutboxEntry]) -> Records:
     """What Redis holds of the requests that entries speak of; the outbox carries ids and digests, and it may lie."""
     asked, ended = _ids(entries, "requested"), _ids(entries, *CLAIMS)
     found = dict(zip(asked, read_records(store, asked), strict=True)) if asked else {}
-    now, told = read_told(store, ended) if ended else (timezone.now(), {})
+    now, told = read_ends(store, ended) if ended else (timezone.now(), {})
     bodies = {id_: record for id_, record in found.items() if isinstance(record, RequestRecord)}
     lost = {id_ for id_, record in found.items() if record is None}
     said = {
@@ -270,9 +270,9 @@ class Batch:
             return True
         if said["status"] == TIMEOUT and row is not None:
             return row.deadline_at <= min(ended_at, self._records.now)  # so it ends by itself
-        how = said_as(said["status"], said.get("answer", ""), said.get("edited_digest", ""))
+        how = signed_status(said["status"], said.get("answer", ""), said.get("edited_digest", ""))
         digest = row.digest if row else said["digest"]
-        signed = Said(request_id, digest, how, said["responder"], said["reason"])
+        signed = SignaturePayload(request_id, digest, how, said["responder"], said["reason"])
         tried = self._intents.get(request_id, ())
         mine = [intent for intent in tried if intent.outcome in (OPEN, ACCEPTED) or intent.accepted_at]
         return intents.intent_of(mine, said) is not None or signing.is_signed(
@@ -313,7 +313,7 @@ class Batch:
         """A row for a request of which only the end is known; what its end or an intent tells of it is kept."""
         tried = self._intents.get(request_id, [])
         intent = first_accepted(tried) or next(iter(tried), None)
-        if intent is not None and (asked := ends.asked(intent)):
+        if intent is not None and (asked := ends.request_fields(intent)):
             return self._requested(request_id, OutboxEntry(entry.position, asked))
         self._add(
             request_id,
@@ -378,7 +378,7 @@ class Batch:
         return answer, intent.edited_to if intent is not None else ""
 
     def _extended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
-        row, extension = self._rows[request_id], deadlines.told(request_id, entry.fields)
+        row, extension = self._rows[request_id], deadlines.extension_of(request_id, entry.fields)
         fact = deadlines.fact_of(extension, row, at(entry.fields["extended_ms"]))
         if row.status == PENDING and row.deadline_at < extension.deadline_at:
             seconds = (extension.deadline_at - row.requested_at).total_seconds()

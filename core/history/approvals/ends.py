@@ -148,7 +148,7 @@ def first_accepted(intents: Iterable[DecisionIntent]) -> DecisionIntent | None:
     return min(accepted, key=lambda intent: (intent.accepted_at, intent.pk), default=None)
 
 
-def asked(intent: DecisionIntent) -> dict[str, str]:
+def request_fields(intent: DecisionIntent) -> dict[str, str]:
     """What the outbox said when its request was asked, but the context; empty for an intent that was not told."""
     if intent.requested_at is None or intent.deadline_at is None:
         return {}

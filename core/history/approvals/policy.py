@@ -62,7 +62,7 @@ TYPED_LENGTH = 6
 _SOMEBODY = -2_063_548_190  # no key of a row, in the range of one; stands for it in a query
 
 
-class Given(NamedTuple):
+class AnswerEvidence(NamedTuple):
     """What came with an answer. `typed`: of the digest. `fresh`: they showed within five minutes who they are."""
 
     override: bool = False
@@ -87,7 +87,7 @@ class Given(NamedTuple):
         return tuple(need for need, is_met in have.items() if is_met)
 
 
-class Asked(Protocol):
+class PolicySubject(Protocol):
     """What policy looks at of a request."""
 
     @property
@@ -153,7 +153,7 @@ class Powers:
     types: tuple[tuple[str, Demands], ...] = ()  # by the skeleton of their name
     version: int = field(default=0, compare=False)
 
-    def verdict(self, request: Asked) -> Verdict:
+    def verdict(self, request: PolicySubject) -> Verdict:
         """Whether this person may approve or deny it."""
         why = self._refusal(request)
         demands = self.demands(request.approval_type)
@@ -177,7 +177,7 @@ class Powers:
     def _types(self) -> dict[str, Demands]:
         return dict(self.types)
 
-    def _refusal(self, request: Asked) -> str:
+    def _refusal(self, request: PolicySubject) -> str:
         if not self.active:
             return INACTIVE
         if not self.decides:
@@ -263,7 +263,7 @@ def _facts(user: Any) -> Any:
     others = rights.deciders(get_user_model()).exclude(pk=user.pk)
     states = PolicyState.objects.annotate(alone=~Exists(others))
     rows = [
-        _row(rights.granted(user), "right", "content_type__app_label", "codename"),
+        _row(rights.granted_permissions(user), "right", "content_type__app_label", "codename"),
         _row(DecisionGrant.objects.filter(Q(team=None) | mine), "grant", "approval_type", "agent"),
         _row(AgentOwner.objects.filter(Q(person=user) | mine), "owned", "agent", flags=("is_prefix",)),
         _row(speaking().filter(owner=user), "owned", "agent", flags=("is_prefix",)),

@@ -15,7 +15,7 @@ LATELY = 5
 
 
 @dataclass(frozen=True)
-class Past:
+class Precedents:
     """Of the newest ended requests of a kind, those that a scope covers, newest first.
 
     looked: how many had a text to look at. gone: how many had none any more.
@@ -35,12 +35,14 @@ class Past:
         return len(self.covered) - self.count(APPROVED, REJECTED)
 
 
-def past_of(scope: Scope) -> Past:
+def precedents_of(scope: Scope) -> Precedents:
     """What this would have answered among the newest hundred that ended: one query."""
     ended = ApprovalRecord.objects.filter(approval_type=scope.approval_type).exclude(status=PENDING)
     found = list(ended.order_by("-ended_at")[:LOOKED_AT])
     kept = [record for record in found if record.context]
-    return Past(len(kept), len(found) - len(kept), [record for record in kept if _covers(scope, record)])
+    return Precedents(
+        len(kept), len(found) - len(kept), [record for record in kept if _covers(scope, record)]
+    )
 
 
 def _covers(scope: Scope, record: ApprovalRecord) -> bool:
@@ -51,7 +53,7 @@ def _covers(scope: Scope, record: ApprovalRecord) -> bool:
     return scope.covers(record.approval_type, record.agent_id, context, record.digest)
 
 
-def always(digest: str) -> str:
+def same_answers(digest: str) -> str:
     """How people answered the last ten requests that said the very same, where it was the same each time; else ''."""
     ended = ApprovalRecord.objects.filter(digest=digest).exclude(status=PENDING).order_by("-ended_at")
     answers = list(ended.values_list("status", "channel")[:IN_A_ROW])
@@ -66,7 +68,7 @@ def approved_before(agent_id: str, kind: str, until: datetime | None, but: str) 
     return ended.exclude(pk=but).order_by("-ended_at").first()
 
 
-def lately(kind: str, but: str) -> list[ApprovalRecord]:
+def recent_ends(kind: str, but: str) -> list[ApprovalRecord]:
     """How the last few of this kind ended, whoever asked, newest first; without their texts, in one query."""
     ended = ApprovalRecord.objects.filter(approval_type=kind, ended_at__isnull=False).exclude(pk=but)
     return list(ended.defer("context").order_by("-ended_at")[:LATELY])

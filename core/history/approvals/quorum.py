@@ -20,14 +20,14 @@ voted = Signal()  # after the commit of a vote that completes nothing: pages sho
 
 
 @dataclass(frozen=True)
-class Counted(Decision):
+class CountedVote(Decision):
     """A vote was counted, and more are needed: nothing is decided yet. `votes`: who approved, first to last."""
 
     votes: tuple[str, ...] = ()
     approvers: int = 1
 
 
-class Count(NamedTuple):
+class VoteCount(NamedTuple):
     """The votes of a request that stand now, of how many, and what the record says of the newest."""
 
     votes: tuple[str, ...]
@@ -40,7 +40,7 @@ class Count(NamedTuple):
         return len(self.votes) >= self.approvers
 
 
-def cast(user: Any, powers: Powers, record: RequestRecord, reason: str) -> Count:
+def cast(user: Any, powers: Powers, record: RequestRecord, reason: str) -> VoteCount:
     """Count one person's approval with those that stand. In a transaction: it holds the request until that ends.
 
     Each vote is asked about again: it counts while its person is active, may decide this by the policy of now, and
@@ -56,7 +56,7 @@ def cast(user: Any, powers: Powers, record: RequestRecord, reason: str) -> Count
     failpoints.reach("site.in_vote")
     votes = standing(record)
     approvers = powers.demands(record.approval_type).approvers
-    return Count(votes, approvers, [_fact(mine, record, votes, approvers)])
+    return VoteCount(votes, approvers, [_fact(mine, record, votes, approvers)])
 
 
 def standing(record: RequestRecord) -> tuple[str, ...]:

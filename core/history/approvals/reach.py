@@ -6,12 +6,12 @@ from core.history.people import rights
 from core.models import Team
 
 
-def let_in(team: Team | None) -> list[str]:
+def approver_names(team: Team | None) -> list[str]:
     """The names of the active approvers of a team, or of all, in order."""
-    return let_in_by_team().get(None if team is None else team.pk, [])
+    return approver_names_by_team().get(None if team is None else team.pk, [])
 
 
-def let_in_by_team() -> dict[int | None, list[str]]:
+def approver_names_by_team() -> dict[int | None, list[str]]:
     """The same of every team that has any, by its id; all of them under None. One query."""
     found: dict[int | None, list[str]] = {None: []}
     people = rights.deciders(get_user_model()).order_by("username").values_list("username", "teams")

@@ -25,7 +25,7 @@ from core.models import ApprovalRecord, Cursor, DecisionIntent
 from core.store import approvals, outbox
 from core.store.client import Store
 from core.store.keys import ENDED_TTL_MS
-from core.store.recorder import UNREADABLE, Ended, Standing, Told, read_standings
+from core.store.recorder import UNREADABLE, EndState, RedisEnds, RequestState, read_states
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
@@ -46,7 +46,7 @@ PART = 200
 EVERY_SECONDS = 60.0
 FIRST_ID = uuid.UUID(int=0)
 NOT_ASKED = "cancelled: the server held something else than was asked"
-Standings = Mapping[str, Standing | None]  # by id of the request: how it stands in Redis
+Standings = Mapping[str, RequestState | None]  # by id of the request: how it stands in Redis
 Rows = Mapping[str, ApprovalRecord]  # what SQL has of them
 
 # What came of an attempt that Redis did not take, by how its request stands.
@@ -117,7 +117,7 @@ class Repair:
         asked = {str(intent.request_id) for intent in open_intents}
         used = self._next_used()
         ids = sorted({*open_records, *queue, *asked, *used})
-        now, standings = read_standings(self._store, ids)
+        now, standings = read_states(self._store, ids)
         known = {str(row.pk): row for row in ApprovalRecord.objects.defer("context").filter(pk__in=ids)}
         findings = Findings(now, unmarked=_unmarked(used, standings, known))
         if (
@@ -285,7 +285,7 @@ def _settled(
     return found
 
 
-def _without_an_answer(standing: Standing | None, row: ApprovalRecord | None) -> str:
+def _without_an_answer(standing: RequestState | None, row: ApprovalRecord | None) -> str:
     """What an attempt without a noted answer came to; where Redis lost the request, it may have taken effect."""
     if standing is not None:
         return OUTCOME_OF_STATUS[standing.status]
@@ -298,9 +298,9 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[entries.Fact]:
     stands = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True)
     before = stands.first()
     about = (record.status, record.responder, edited_digest(record.edited))
-    own = Ended(*about[:2], milliseconds(record.ended_at), about[2]) if record.ended_at else None
+    own = EndState(*about[:2], milliseconds(record.ended_at), about[2]) if record.ended_at else None
     collected_ms = milliseconds(record.collected_at) if record.collected_at else ""
-    told = {request_id: Told(own, None, record.digest, collected_ms)}
+    told = {request_id: RedisEnds(own, None, record.digest, collected_ms)}
     try:
         with transaction.atomic():
             for entry in replayed(record):

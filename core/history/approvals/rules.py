@@ -21,10 +21,17 @@ from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import alarms
-from core.history.approvals.alarms import Altered
-from core.history.approvals.answerable import Pair
-from core.history.approvals.decisions import NotAllowed, NotNoted, Tried, carry_out, new_intent, sign_intent
-from core.history.approvals.policy import FRESH, TYPED, Given, Powers, Verdict, powers_of
+from core.history.approvals.alarms import AlteredRequest
+from core.history.approvals.answerable import KindAndAgent
+from core.history.approvals.decisions import (
+    DecisionAttempt,
+    NotAllowed,
+    NotNoted,
+    carry_out,
+    new_intent,
+    sign_intent,
+)
+from core.history.approvals.policy import FRESH, TYPED, AnswerEvidence, Powers, Verdict, powers_of
 from core.history.approvals.signing import CannotSign
 from core.history.approvals.terms import Scope, written
 from core.history.audit import entries
@@ -60,7 +67,7 @@ NAMED_ANY = "Its agent is named “*”, which in a rule would be every agent, s
 OWN = "No rule of yours answers this, as it is your own agent or you asked."
 
 
-class Draft(NamedTuple):
+class RuleDraft(NamedTuple):
     """A rule before it is made. `run_id`: the only run of the agent in which it counts."""
 
     scope: Scope
@@ -70,7 +77,7 @@ class Draft(NamedTuple):
     request_id: str
     run_id: uuid.UUID | None = None
 
-    def checked(self) -> "Draft":
+    def checked(self) -> "RuleDraft":
         """This; ValueError, as a sentence, for what no rule may be."""
         without_nul(checked_text(self.reason, "reason", MAX_REASON_LENGTH), "reason")
         if not visible(self.reason):
@@ -99,27 +106,27 @@ def why_not(powers: Powers, verdict: Verdict, approval_type: str) -> str:
     return "" if by_rule(powers, approval_type) else NOT_BY_RULE
 
 
-def make(store: Store, user: Any, draft: Draft) -> Rule:
+def make(store: Store, user: Any, draft: RuleDraft) -> Rule:
     """Make a rule. NotAllowed (recorded), ValueError for what no rule may be, StoreUnavailable, DatabaseError."""
     now = at(store.time_ms())
     with refusals_recorded():
         owner = get_user_model().objects.get(pk=user.pk)
         powers, scope = powers_of(owner), draft.checked().scope
-        if refusal := _refusal(powers, Pair(scope.approval_type, scope.agent), draft):
+        if refusal := _refusal(powers, KindAndAgent(scope.approval_type, scope.agent), draft):
             raise NotAllowed(refusal, fact=_fact("rule.refused", owner, draft, why=refusal))
         rule = _created(owner, draft, now)
         entries.append([_fact("rule.made", owner, draft, **said_of(rule))])
     return rule
 
 
-def _refusal(powers: Powers, asked: Pair, draft: Draft) -> str:
+def _refusal(powers: Powers, asked: KindAndAgent, draft: RuleDraft) -> str:
     verdict = powers.verdict(asked)
     if draft.scope.digest:  # a denial that stands on: whoever may deny may say so, of every kind
         return "" if settings.TELEMETRY_RULES and verdict.allowed else verdict.why or OFF
     return why_not(powers, verdict, asked.approval_type)
 
 
-def _created(owner: Any, draft: Draft, now: datetime) -> Rule:
+def _created(owner: Any, draft: RuleDraft, now: datetime) -> Rule:
     scope = draft.scope
     rule = Rule.objects.create(
         owner=owner,
@@ -155,7 +162,7 @@ def said_of(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _fact(kind: str, user: Any, draft: Draft, **said: Any) -> entries.Fact:
+def _fact(kind: str, user: Any, draft: RuleDraft, **said: Any) -> entries.Fact:
     return entries.new_fact(kind, user.get_username(), **said, request=draft.request_id)
 
 
@@ -184,7 +191,9 @@ def stick(store: Store, user: Any, denial: Decision, digest: str) -> Rule:
     scope = Scope(False, denial.approval_type, denial.agent_id, digest=digest)
     text = f"{cited}: {denial.reason}" if denial.reason else cited
     lasts = LONGEST if run else STUCK_WITHOUT_RUN
-    return make(store, user, Draft(scope, text[:MAX_REASON_LENGTH], lasts, MOST_USES, denial.request_id, run))
+    return make(
+        store, user, RuleDraft(scope, text[:MAX_REASON_LENGTH], lasts, MOST_USES, denial.request_id, run)
+    )
 
 
 def run_of(agent_id: str, moment: datetime) -> uuid.UUID | None:
@@ -235,7 +244,7 @@ class Rules:
             for rule, scope in rules:
                 if scope.covers(*about) and _in_its_run(rule, record) and self._use(rule, record):
                     return
-        except (Altered, MalformedRecord, *ODD) as error:
+        except (AlteredRequest, MalformedRecord, *ODD) as error:
             logger.error("request %s: left to people, its rule failed: %s", record.request_id, error)
 
     def _use(self, rule: Rule, record: RequestRecord) -> bool:
@@ -281,7 +290,7 @@ def _in_its_run(rule: Rule, record: RequestRecord) -> bool:
 def _intend(number: int, record: RequestRecord, now: datetime) -> DecisionIntent | None:
     """The intent of this rule on this request, with its use counted; the one that it has already; None for no.
 
-    Altered, which is recorded, where Redis does not hold what was asked: that is for people. CannotSign.
+    AlteredRequest, which is recorded, where Redis does not hold what was asked: that is for people. CannotSign.
     """
     with refusals_recorded():
         alarms.refuse_altered(record)
@@ -298,7 +307,7 @@ def _attempt(number: int, record: RequestRecord, now: datetime) -> DecisionInten
     owner, powers = rule.owner, powers_of(rule.owner)
     if not _stands(rule, record, now) or not _may(rule, powers, record):
         return None
-    said = Tried(record, rule.approved, record.digest, Given(reason=rule.reason), now)
+    said = DecisionAttempt(record, rule.approved, record.digest, AnswerEvidence(reason=rule.reason), now)
     intent = new_intent(owner, powers, said, rule=rule, decision_id=decision_id)
     # `now` was read before the row was waited for: Redis's own clock says that the rule is not over.
     intent.not_after = min(intent.not_after, rule.expires_at)

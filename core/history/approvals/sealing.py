@@ -36,14 +36,14 @@ class NoKey(Exception):
     """The site has no key to seal with."""
 
 
-class Brought(NamedTuple):
+class SealingCounts(NamedTuple):
     """How many texts changed: contexts of requests, and others, which are changed arguments and values of rules."""
 
     contexts: int
     others: int
 
 
-def seal_all(unread: Counter[str]) -> Brought:
+def seal_all(unread: Counter[str]) -> SealingCounts:
     """Seal every text with the newest key, those of an older one too.
 
     unread: gets, by id of the key that is missing, how many cannot be read and stay as they are.
@@ -61,7 +61,7 @@ def seal_all(unread: Counter[str]) -> Brought:
     return _bring(sealed, unread, f"contexts sealed with the key {newest}")
 
 
-def open_all(unread: Counter[str]) -> Brought:
+def open_all(unread: Counter[str]) -> SealingCounts:
     """Put every text back in clear. unread: as above.
 
     The index keeps its digests for as long as there is a key.
@@ -79,12 +79,12 @@ def newest_of_each(alias: str, most: int) -> list[str]:
     return found
 
 
-def _bring(wanted: Wanted, unread: Counter[str], what: str) -> Brought:
+def _bring(wanted: Wanted, unread: Counter[str], what: str) -> SealingCounts:
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA secure_delete = ON")
     changed = {column: _bring_column(column, wanted, unread) for column in SEALED}
-    brought = Brought(changed.pop(CONTEXTS), sum(changed.values()))
+    brought = SealingCounts(changed.pop(CONTEXTS), sum(changed.values()))
     with transaction.atomic():
         said = {"what": what, "requests": brought.contexts, "others": brought.others}
         append([acted("contexts.sealed", **said)])

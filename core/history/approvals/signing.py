@@ -19,16 +19,24 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.approvals.proof import Proof
-from core.history import whole_file
+from core.history import atomic_file
 from core.history.database.private_file import open_to_others
-from core.history.people.accounts import names_before
+from core.history.people.accounts import earlier_names
 from core.models import ApprovalRecord, DecisionIntent
 from core.models.rules import rule_name
 from core.store.approvals import RequestRecord
 from core.store.keys import ENDED_TTL_MS
 from core.values.approvals import APPROVED, OPEN, status_of_answer
 from core.values.digests import edited_digest
-from core.values.signature import Said, Signature, key_id, message, parse_signature, said_as, signed_by
+from core.values.signature import (
+    Signature,
+    SignaturePayload,
+    key_id,
+    message,
+    parse_signature,
+    signed_by,
+    signed_status,
+)
 
 _PRIVATE = b"-----BEGIN PRIVATE KEY-----"
 
@@ -108,14 +116,14 @@ def unheard(key: str) -> int:
     return len(ids)
 
 
-def sign(said: Said, moment: datetime) -> str:
+def sign(said: SignaturePayload, moment: datetime) -> str:
     """The signature of what a person said, as it is written. moment: by Redis's clock."""
     keys, moment_ms = keyring(), round(moment.timestamp() * 1000)
     signature = keys.private.sign(message(said, keys.key_id, moment_ms))
     return str(Signature(keys.key_id, moment_ms, signature))
 
 
-def is_signed(said: Said, written: str) -> bool:
+def is_signed(said: SignaturePayload, written: str) -> bool:
     """Whether this site signed just this, with any key that it had."""
     if not written:
         return False
@@ -128,7 +136,7 @@ def is_signed(said: Said, written: str) -> bool:
     )
 
 
-def forged(said: Said, written: str) -> str:
+def forgery_reason(said: SignaturePayload, written: str) -> str:
     """Why a signature with a key of this site is not of this; '' where it is, or where the key is not known here."""
     signature = parse_signature(written)
     try:
@@ -142,28 +150,28 @@ def forged(said: Said, written: str) -> str:
 
 def is_proven(record: RequestRecord) -> bool:
     """Whether the end that Redis tells of is signed, for the bytes that Redis holds."""
-    how = said_as(record.status, record.answer, edited_digest(record.edited))
-    said = Said(record.request_id, record.digest, how, record.responder, record.reason)
+    how = signed_status(record.status, record.answer, edited_digest(record.edited))
+    said = SignaturePayload(record.request_id, record.digest, how, record.responder, record.reason)
     return is_signed(said, record.signature)
 
 
-def said_of(intent: DecisionIntent, name: str) -> Said:
+def payload_of(intent: DecisionIntent, name: str) -> SignaturePayload:
     """What an attempt says, in this name, as that is signed."""
     edited = edited_digest(intent.edited_to.encode())
-    how = said_as(status_of_answer(intent.approved), intent.answer, edited)
-    return Said(str(intent.request_id), intent.digest, how, name, intent.reason)
+    how = signed_status(status_of_answer(intent.approved), intent.answer, edited)
+    return SignaturePayload(str(intent.request_id), intent.digest, how, name, intent.reason)
 
 
 def is_by(intent: DecisionIntent, name: str) -> bool:
     """Whether an attempt is in this name: its person may be called otherwise since it was signed."""
-    return name == intent.responder or is_signed(said_of(intent, name), intent.signature)
+    return name == intent.responder or is_signed(payload_of(intent, name), intent.signature)
 
 
 def name_of(intent: DecisionIntent) -> str:
     """The name in which an attempt was signed."""
-    if is_signed(said_of(intent, intent.responder), intent.signature):
+    if is_signed(payload_of(intent, intent.responder), intent.signature):
         return intent.responder
-    before: Iterator[str] = names_before(intent.user.get_username())
+    before: Iterator[str] = earlier_names(intent.user.get_username())
     if intent.rule_id is not None:
         before = (rule_name(intent.rule_id, name) for name in before)
     return next((name for name in before if is_by(intent, name)), intent.responder)
@@ -219,7 +227,7 @@ def _write(path: Path, text: bytes, *, replace: bool) -> None:
         else:
             with suppress(FileExistsError):
                 os.link(beside, path)
-        whole_file.sync_folder(path.parent)  # a power cut must not leave signatures whose key has no name
+        atomic_file.sync_folder(path.parent)  # a power cut must not leave signatures whose key has no name
     finally:
         beside.unlink(missing_ok=True)
 

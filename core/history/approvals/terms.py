@@ -20,7 +20,7 @@ MOST_VALUES = 50
 _MISSING = object()
 
 
-class Term(NamedTuple):
+class ValueTerm(NamedTuple):
     """What one value must be: any, exactly `value`, a text that begins with it, or a number from it to `most`."""
 
     path: Path
@@ -38,7 +38,7 @@ class Term(NamedTuple):
             return isinstance(found, str) and found.startswith(self.value)
         return is_number(found) and self.value <= found <= self.most
 
-    def checked(self) -> "Term":
+    def checked(self) -> "ValueTerm":
         """This; ValueError, as a sentence, for one that makes no sense."""
         if self.how not in HOW:
             raise ValueError(f"{self.name} must be one of {', '.join(HOW)}")
@@ -60,7 +60,7 @@ class Scope(NamedTuple):
     approved: bool
     approval_type: str
     agent: str
-    terms: tuple[Term, ...] = ()
+    terms: tuple[ValueTerm, ...] = ()
     digest: str = ""
 
     @classmethod
@@ -87,12 +87,12 @@ class Scope(NamedTuple):
         return not self.approved or all(path in known for path, _value in values(context))
 
 
-def read_terms(text: str) -> tuple[Term, ...]:
+def read_terms(text: str) -> tuple[ValueTerm, ...]:
     """From a rule's row."""
-    return tuple(Term(tuple(path), how, value, most) for path, how, value, most in json.loads(text))
+    return tuple(ValueTerm(tuple(path), how, value, most) for path, how, value, most in json.loads(text))
 
 
-def written(terms: tuple[Term, ...]) -> str:
+def written(terms: tuple[ValueTerm, ...]) -> str:
     """For a rule's row."""
     return json.dumps([list(term) for term in terms], ensure_ascii=False)
 

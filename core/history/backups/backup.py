@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from core import __version__, failpoints
-from core.history import whole_file
+from core.history import atomic_file
 from core.history.backups import tables
 from core.history.backups.file import Chain, Manifest, Writer
 from core.history.backups.tables import CannotCopy, Progress
@@ -27,7 +27,7 @@ class DamagedRecord(Exception):
 
 
 @dataclass(frozen=True)
-class Taken:
+class BackupResult:
     """A backup that was made: where, how large in bytes, and what it holds."""
 
     path: Path
@@ -35,17 +35,17 @@ class Taken:
     manifest: Manifest
 
 
-def take(path: Path, progress: Progress, expect: tables.Expect = lambda rows: None) -> Taken:
+def take(path: Path, progress: Progress, expect: tables.Expect = lambda rows: None) -> BackupResult:
     """Write a backup to `path`, or into the folder `path` under a name of its own.
 
     CannotCopy when the database is not at this code's migrations; OSError when it cannot be written.
     """
     if path.is_dir():
         path = path / datetime.now(UTC).strftime(NAMED)
-    with whole_file.whole_file(path) as file, tables.snapshot(), Writer(file) as writer:
+    with atomic_file.atomic_file(path) as file, tables.snapshot(), Writer(file) as writer:
         manifest = _write(writer, progress, expect)
         failpoints.reach("backup.before_rename")
-    return Taken(path, path.stat().st_size, manifest)
+    return BackupResult(path, path.stat().st_size, manifest)
 
 
 def _write(writer: Writer, progress: Progress, expect: tables.Expect) -> Manifest:
@@ -76,18 +76,18 @@ def _write(writer: Writer, progress: Progress, expect: tables.Expect) -> Manifes
 # By the clock
 
 
-def kept(folder: Path) -> list[Path]:
+def existing_backups(folder: Path) -> list[Path]:
     """The backups in a folder that have a name of ours, the newest first."""
     return sorted((path for path in folder.iterdir() if NAME.fullmatch(path.name)), reverse=True)
 
 
 def newest_at(folder: Path) -> datetime | None:
     """When the newest one was made, by its name. OSError when the folder cannot be read."""
-    found = kept(folder)
+    found = existing_backups(folder)
     return datetime.strptime(found[0].name, NAMED).replace(tzinfo=UTC) if found else None
 
 
-def take_and_tidy(folder: Path, keep: int) -> Taken:
+def take_and_tidy(folder: Path, keep: int) -> BackupResult:
     """Write one more, and then delete all but the newest `keep`. DamagedRecord: it is written, nothing is deleted."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     taken = take(folder, lambda what, rows: None)
@@ -96,7 +96,7 @@ def take_and_tidy(folder: Path, keep: int) -> Taken:
             f"the record is not whole: {taken.manifest.chain.first_problem}. {taken.path} holds it as it is, and "
             "no older backup was deleted. Run `manage.py verify_audit`"
         )
-    for path in kept(folder)[keep:]:
+    for path in existing_backups(folder)[keep:]:
         path.unlink(missing_ok=True)
-    whole_file.tidy(folder)
+    atomic_file.tidy(folder)
     return taken

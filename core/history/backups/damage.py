@@ -22,7 +22,7 @@ _BELONGS: list[tuple[type["models.Field[Any, Any]"], tuple[type, ...]]] = [
 
 
 @dataclass(frozen=True)
-class Damaged:
+class DamagedValue:
     """What stands where a value of another kind belongs. A text holds bytes that are none as lone surrogates."""
 
     value: str | bytes | int | float
@@ -36,7 +36,7 @@ class Damaged:
         return {"number": self.value}
 
     @classmethod
-    def of_plain(cls, said: dict[str, Any]) -> "Damaged":
+    def of_plain(cls, said: dict[str, Any]) -> "DamagedValue":
         """The inverse. ValueError, KeyError or TypeError for what is none."""
         if "hex" in said:
             return cls(bytes.fromhex(said["hex"]))
@@ -56,7 +56,7 @@ class Damaged:
 
 
 def watcher(field: "models.Field[Any, Any]") -> Callable[[Any], Any]:
-    """A function that returns a value of this column as it is, or as Damaged where it does not belong."""
+    """A function that returns a value of this column as it is, or as DamagedValue where it does not belong."""
     while isinstance(field, models.ForeignKey):
         field = field.target_field
     kinds = next((kinds for kind, kinds in _BELONGS if isinstance(field, kind)), ())
@@ -66,7 +66,7 @@ def watcher(field: "models.Field[Any, Any]") -> Callable[[Any], Any]:
             return value
         kind = type(value)
         if kind is str and str in kinds:
-            return value if is_unicode(value) else Damaged(value)
-        return value if kind in kinds else Damaged(value)
+            return value if is_unicode(value) else DamagedValue(value)
+        return value if kind in kinds else DamagedValue(value)
 
     return looked_at

@@ -19,7 +19,7 @@ from typing import IO, Any, get_args
 from django.db.models import DateTimeField, Field, ForeignKey, JSONField, UUIDField
 
 from core.history.backups import tables
-from core.history.backups.damage import Damaged
+from core.history.backups.damage import DamagedValue
 from core.history.backups.tables import CannotCopy, Column, Progress, Row, Table
 from core.values.malformed import ODD
 
@@ -34,7 +34,7 @@ COMPRESSION = 3  # of 9: higher ones take twice as long for a tenth less
 
 
 @dataclass(frozen=True)
-class Part:
+class BackupPart:
     """One table: `bytes` and `sha256` (hex) are of its lines, uncompressed."""
 
     table: str
@@ -70,7 +70,7 @@ class Manifest:
     chain: Chain
     installation: str
     position: str
-    parts: list[Part]
+    parts: list[BackupPart]
 
     @property
     def rows(self) -> int:
@@ -84,7 +84,7 @@ class Writer:
     def __init__(self, file: IO[bytes]) -> None:
         self._archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
 
-    def write(self, table: Table, progress: Progress) -> Part:
+    def write(self, table: Table, progress: Progress) -> BackupPart:
         """Write every row of a table as it stands in the database."""
         name, digest, size, count = table._meta.db_table, hashlib.sha256(), 0, 0
         with self._archive.open(_name_of(name), "w", force_zip64=True) as part:
@@ -94,7 +94,7 @@ class Writer:
                 part.write(text)
                 size, count = size + len(text), count + len(piece)
                 progress(name, len(piece))
-        return Part(name, tables.columns(table), count, size, digest.hexdigest())
+        return BackupPart(name, tables.columns(table), count, size, digest.hexdigest())
 
     def __enter__(self) -> "Writer":
         return self
@@ -157,7 +157,7 @@ class Backup:
         if differing:
             raise CannotCopy(f"the backup has other tables or columns than this site: {', '.join(differing)}")
 
-    def _lines(self, part: Part) -> Iterator[bytes]:
+    def _lines(self, part: BackupPart) -> Iterator[bytes]:
         digest, size, count = hashlib.sha256(), 0, 0
         try:
             with self._archive.open(_name_of(part.table)) as file:
@@ -194,7 +194,7 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
         if (made_as := said.pop("format")) != FORMAT:
             raise CannotCopy(f"the backup has format {made_as}, and this version reads {FORMAT}")
         said["chain"] = Chain(**said["chain"])
-        said["parts"] = [Part(**part) for part in said["parts"]]
+        said["parts"] = [BackupPart(**part) for part in said["parts"]]
         if not all(isinstance(name, str) for name in said["migrations"]):
             raise ValueError("a migration has no name")
         manifest = Manifest(**said)
@@ -247,7 +247,7 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, uuid.UUID):
         return str(value)
-    if isinstance(value, Damaged):
+    if isinstance(value, DamagedValue):
         return value.plain()
     raise TypeError(f"{type(value).__name__} is not kept in a backup")
 
@@ -264,5 +264,5 @@ def _reader(field: "Field[Any, Any]") -> Callable[[Any], Any]:
     if isinstance(field, UUIDField):
         read = uuid.UUID
     return lambda value: (
-        None if value is None else Damaged.of_plain(value) if isinstance(value, dict) else read(value)
+        None if value is None else DamagedValue.of_plain(value) if isinstance(value, dict) else read(value)
     )

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connections, transaction
 from core.history.backups import tables
 from core.history.backups.tables import CannotCopy, Progress
 from core.history.proof import verification
-from core.history.proof.verification import Verdict
+from core.history.proof.verification import VerificationResult
 from core.history.search import index as search
 
 SOURCE, TARGET = "default", "target"
@@ -21,15 +21,15 @@ ELSEWHERE = "take an empty database"
 
 
 @dataclass(frozen=True)
-class Moved:
+class MoveResult:
     """What the target holds now. `chain`: what is wrong there was wrong before."""
 
     rows: int
     tables: int
-    chain: Verdict
+    chain: VerificationResult
 
 
-def move(progress: Progress) -> Moved:
+def move(progress: Progress) -> MoveResult:
     """Copy SOURCE, which is held by `exclusive_source`, to TARGET; compare; commit."""
     every = tables.in_order()
     with transaction.atomic(using=TARGET):
@@ -41,7 +41,7 @@ def move(progress: Progress) -> Moved:
         tables.refuse_other_sums(sums, TARGET)
         chain = verification.verify_copy(using=TARGET)
     search.rebuild_after_copy(TARGET)
-    return Moved(sum(count for count, _ in sums.values()), len(every), chain)
+    return MoveResult(sum(count for count, _ in sums.values()), len(every), chain)
 
 
 @contextmanager

@@ -15,14 +15,14 @@ from core.history.backups.file import Backup, Manifest, opened
 from core.history.backups.tables import CannotCopy, Progress
 from core.history.people.actor import acted
 from core.history.proof import verification
-from core.history.proof.verification import Verdict
+from core.history.proof.verification import VerificationResult
 from core.history.search import index as search
 
 ELSEWHERE = "restore into a data directory or a DATABASE_URL where nothing is yet, and start nothing before"
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoreResult:
     """What stands there now. `notices` are what the verification noted, in words."""
 
     manifest: Manifest
@@ -34,7 +34,7 @@ def restore(
     checkpoint_file: Path,
     progress: Progress,
     expect: tables.Expect = lambda rows: None,
-) -> Restored:
+) -> RestoreResult:
     """Restore the backup at `path`, verify it, and note that in the record. CannotCopy when nothing was changed.
 
     The checkpoint file is compared with, and not written.
@@ -59,7 +59,7 @@ def restore(
         if later:  # an older backup knows the permissions of its own tables alone
             call_command("migrate", verbosity=0, interactive=False)
         search.rebuild_after_copy()
-    return Restored(manifest, verdict.notices)
+    return RestoreResult(manifest, verdict.notices)
 
 
 def _later_migrations(manifest: Manifest) -> list[Migration]:
@@ -79,7 +79,7 @@ def _later_migrations(manifest: Manifest) -> list[Migration]:
     return [keeping[name] for name in sorted(ours - theirs)]
 
 
-def _bring_in(backup: Backup, checkpoint_file: Path, progress: Progress) -> Verdict:
+def _bring_in(backup: Backup, checkpoint_file: Path, progress: Progress) -> VerificationResult:
     everything, held = tables.in_order(), tables.in_order(LEFT_OUT)
     tables.hold(everything)
     tables.refuse_rows("this installation", ELSEWHERE)
@@ -92,7 +92,7 @@ def _bring_in(backup: Backup, checkpoint_file: Path, progress: Progress) -> Verd
     return verdict
 
 
-def _refuse_other_chain(manifest: Manifest, found: Verdict) -> None:
+def _refuse_other_chain(manifest: Manifest, found: VerificationResult) -> None:
     """The chain must be the one that the backup speaks of. One that was broken then may be restored as it is."""
     said = manifest.chain
     if (found.entries, found.hash, found.count) == (said.entries, said.hash, said.problems):

@@ -14,7 +14,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import AutoField, CharField, Field, Model, TextField
 
 from core.history.audit.guards import gaps_allowed
-from core.history.backups.damage import Damaged, watcher
+from core.history.backups.damage import DamagedValue, watcher
 from core.history.database.sqlite.base import exact_text
 from core.history.search.index import INDEXES
 from core.models import AuditEntry
@@ -152,7 +152,7 @@ def snapshot() -> Iterator[None]:
 
 
 def rows(table: Table, alias: str = DEFAULT_DB_ALIAS) -> Iterator[Row]:
-    """Every row as plain values, in pieces; what does not belong there is Damaged.
+    """Every row as plain values, in pieces; what does not belong there is a DamagedValue.
 
     CannotCopy for a row that the database cannot make sense of.
     """
@@ -308,7 +308,7 @@ def _insert(table: Table, alias: str) -> Iterator[Callable[[list[Row]], None]]:
     with connections[alias].cursor() as cursor:
 
         def put(piece: list[Row]) -> None:
-            if not any(isinstance(value, Damaged) for row in piece for value in row):
+            if not any(isinstance(value, DamagedValue) for row in piece for value in row):
                 cursor.executemany(f"{begin}({marks})", [ready(row) for row in piece])
                 return
             for row in piece:
@@ -318,7 +318,7 @@ def _insert(table: Table, alias: str) -> Iterator[Callable[[list[Row]], None]]:
 
 
 def _mark(value: Any) -> str:
-    return "CAST(%s AS TEXT)" if isinstance(value, Damaged) and value.is_text else "%s"
+    return "CAST(%s AS TEXT)" if isinstance(value, DamagedValue) and value.is_text else "%s"
 
 
 def _place(table: Table, alias: str) -> str:
@@ -332,7 +332,7 @@ def _ready(table: Table, alias: str) -> Callable[[Row], list[Any]]:
 
     def prepared(row: Row) -> list[Any]:
         return [
-            value.stored if isinstance(value, Damaged) else field.get_db_prep_save(value, connection)
+            value.stored if isinstance(value, DamagedValue) else field.get_db_prep_save(value, connection)
             for field, value in zip(known, row, strict=True)
         ]
 
@@ -367,14 +367,14 @@ def _refuse_unfit(table: Table, row: Row) -> None:
         what = _unfit(field, value)
         if what:
             key = row[known.index(table._meta.pk)]
-            key = key.plain() if isinstance(key, Damaged) else key
+            key = key.plain() if isinstance(key, DamagedValue) else key
             raise CannotCopy(
                 f"{field.column} of {table._meta.db_table} {key} {what}; PostgreSQL cannot keep it"
             )
 
 
 def _unfit(field: "Field[Any, Any]", value: Any) -> str:
-    if isinstance(value, Damaged):
+    if isinstance(value, DamagedValue):
         return "is damaged"
     if not isinstance(value, str) or not isinstance(field, CharField | TextField):
         return ""

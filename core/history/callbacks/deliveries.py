@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core.history.audit import entries
 from core.history.audit.entries import Fact
-from core.history.notices.sealing import Unreadable, unseal
+from core.history.notices.sealing import UnreadableSeal, unseal
 from core.history.protocol.instances import Delivery
 from core.models import ApprovalRecord, Callback
 
@@ -36,7 +36,7 @@ def address_of(row: Callback) -> str:
     """Where it goes, without what may be a secret: the host alone, and that more follows."""
     try:
         url = unseal(row.sealed_url) if row.instance is None else _url_of_instance(row)
-    except Unreadable:
+    except UnreadableSeal:
         url = ""
     parts = urlsplit(url)
     if not parts.hostname:

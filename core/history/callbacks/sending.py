@@ -22,9 +22,9 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from core.history.callbacks import messages
-from core.history.notices.addresses import Refused
-from core.history.notices.post import NotSent, Unsure, exchange
-from core.history.notices.sealing import Unreadable, unseal
+from core.history.notices.addresses import SendRefused
+from core.history.notices.post import DeliveryUnknown, NotSent, exchange
+from core.history.notices.sealing import UnreadableSeal, unseal
 from core.history.protocol.instances import Delivery
 from core.models import ApprovalRecord, Callback, ProtocolAnswer, ProtocolRequest
 from core.values.approvals import APPROVED, CHANGES, EDITED, PENDING, RESPONSE_OF_END
@@ -45,7 +45,7 @@ FIRST_REST, LONGEST_REST = 5.0, 3600.0  # seconds; doubled after each try
 KEPT, ANSWERS_KEPT = timedelta(days=30), timedelta(days=8)
 
 
-class Told(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What came of a try. after: seconds that its receiver wants to be left alone."""
 
     taken: bool
@@ -165,24 +165,24 @@ def _claim(row: Callback) -> bool:
     return mine == 1
 
 
-def _try(row: Callback) -> Told:
+def _try(row: Callback) -> DeliveryResult:
     """One try: in a thread, so nothing of the database is asked here."""
     try:
         url, secret = _receiver(row)
         body = row.body.encode()
         signed = messages.headers(str(row.pk), body, messages.key_of(secret))
         heard = exchange(url, body, signed, TRY_SECONDS)
-    except (Refused, NotSent, Unsure, Unreadable) as error:
-        return Told(False, str(error))
+    except (SendRefused, NotSent, DeliveryUnknown, UnreadableSeal) as error:
+        return DeliveryResult(False, str(error))
     except Exception as error:
         logger.exception("the end of %s was not told as it should be", row.request_id)
-        return Told(False, type(error).__name__)
+        return DeliveryResult(False, type(error).__name__)
     if 200 <= heard.status < 300:
-        return Told(True)
+        return DeliveryResult(True)
     # A receiver may say anything: "²" is a digit to Python, and no number.
     is_number = heard.after.isascii() and heard.after.isdigit() and len(heard.after) < 7
     after = float(heard.after) if is_number and heard.status in (429, 503) else 0.0
-    return Told(False, f"it answers with {heard.status}", after)
+    return DeliveryResult(False, f"it answers with {heard.status}", after)
 
 
 def _receiver(row: Callback) -> tuple[str, str]:
@@ -190,11 +190,11 @@ def _receiver(row: Callback) -> tuple[str, str]:
         return unseal(row.sealed_url), unseal(row.sealed_secret)
     delivery = Delivery.of(row.instance)
     if delivery is None:
-        raise Refused("its receiver was removed, or is sealed under another SECRET_KEY")
+        raise SendRefused("its receiver was removed, or is sealed under another SECRET_KEY")
     return delivery.url, delivery.signing_secret
 
 
-def _settle(row: Callback, told: Told) -> str:
+def _settle(row: Callback, told: DeliveryResult) -> str:
     """Write down what came of it; State."""
     now = timezone.now()
     state = State.SENT if told.taken else State.DUE

@@ -24,7 +24,7 @@ OF_ONE_SITE = [ipaddress.ip_network(said) for said in ("64:ff9b:1::/48", "fec0::
 ISATAP = 0x0000_5EFE  # before the last 32 bits, with or without the bit for a global address
 
 
-class Refused(Exception):
+class SendRefused(Exception):
     """Nothing is sent there, now or later; the message is a sentence for people, and names no secret."""
 
 
@@ -41,16 +41,18 @@ class Target(NamedTuple):
 
 
 def parsed(url: str) -> SplitResult:
-    """The parts of an address. Refused for what is no `https` or `http` address with a host, or has a name in it."""
+    """Its parts. SendRefused for what is no `https` or `http` address with a host, or has a name in it."""
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
-        raise Refused("this is no address of the web") from error
+        raise SendRefused("this is no address of the web") from error
     if parts.scheme not in ("https", "http") or not host or parts.username is not None:
-        raise Refused("an address begins with https:// and a host, without a name and a password before it")
+        raise SendRefused(
+            "an address begins with https:// and a host, without a name and a password before it"
+        )
     if not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
-        raise Refused("an address is ASCII, without spaces and control characters")
+        raise SendRefused("an address is ASCII, without spaces and control characters")
     return parts
 
 
@@ -60,13 +62,13 @@ def may_be_plain() -> bool:
 
 
 def resolve(host: str, port: int, seconds: float) -> Target:
-    """Where to connect to. Refused where any address is not allowed; NotResolved within `seconds`."""
+    """Where to connect to. SendRefused where any address is not allowed; NotResolved within `seconds`."""
     found = _resolved(host, port, seconds)
     targets = [Target(family, place, _is_named(str(place[0]))) for family, place in found]
     if not targets:
         raise NotResolved("its host has no address")
     if any(not target.is_named and _is_private(str(target.place[0])) for target in targets):
-        raise Refused("its host is in a private network, which TELEMETRY_NOTICE_NETWORKS does not name")
+        raise SendRefused("its host is in a private network, which TELEMETRY_NOTICE_NETWORKS does not name")
     return targets[0]
 
 

@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from core.errors import StoreUnavailable
 from core.history.approvals import answerable
-from core.history.approvals.answerable import Approvers, Pair
+from core.history.approvals.answerable import Approvers, KindAndAgent
 from core.history.approvals.policy import Powers, powers_of
 from core.history.notices.channels import is_personal
 from core.history.notices.texts import ESCALATION, FIRST, HANDED, NOBODY
-from core.history.notices.wishes import ALWAYS, LIKE_OTHERS, Asked, is_quiet, wanted_step
+from core.history.notices.wishes import ALWAYS, LIKE_OTHERS, NoticeSubject, is_quiet, wanted_step
 from core.history.people import rights
 from core.history.people.lookalikes import skeleton
 from core.models import (
@@ -47,16 +47,16 @@ class Due(NamedTuple):
     """One request that one person, or a channel that many share, is to be told of. `key`: once for ever."""
 
     key: str
-    asked: Asked
+    asked: NoticeSubject
     step: str
     channel: NoticeChannel
     person: Any
 
 
-def waiting(now: datetime) -> list[Asked]:
+def waiting(now: datetime) -> list[NoticeSubject]:
     """What waits by the record, less what has ended in Redis already; by the record alone where Redis is away."""
     pending = ApprovalRecord.objects.filter(status=PENDING, deadline_at__gt=now).order_by("deadline_at")
-    found = [Asked(*row) for row in pending.values_list(*COLUMNS)[:MOST]]
+    found = [NoticeSubject(*row) for row in pending.values_list(*COLUMNS)[:MOST]]
     if not found:
         return []
     try:
@@ -70,17 +70,17 @@ def find(now: datetime | None = None) -> list[Due]:
     """Everything that is due now, the soonest deadline first."""
     now = now or timezone.now()
     asked = waiting(now)
-    return list(Look(now, asked).due()) if asked else []
+    return list(DueSearch(now, asked).due()) if asked else []
 
 
-class Look:
+class DueSearch:
     """One look at everything that waits. What it needs of people is read when it is first needed."""
 
-    def __init__(self, now: datetime, asked: list[Asked]) -> None:
+    def __init__(self, now: datetime, asked: list[NoticeSubject]) -> None:
         self._now = now
         self._asked = asked
         self._powers: dict[int, Powers] = {}
-        self._nobody: dict[Pair, bool] = {}
+        self._nobody: dict[KindAndAgent, bool] = {}
         ids = [one.request_id for one in asked]
         self._told = set(Notice.objects.filter(request_id__in=ids).values_list("key", flat=True))
         self._voted = set(Vote.objects.filter(ballot__in=ids).values_list("ballot_id", "user_id"))
@@ -99,7 +99,7 @@ class Look:
                     self._told.add(one.key)
                     yield one
 
-    def _handed(self, asked: Asked) -> Iterator[Due]:
+    def _handed(self, asked: NoticeSubject) -> Iterator[Due]:
         """Whom it was handed to hears at once, whatever they wish, or when their quiet hours end."""
         one, risky = self._hand_overs.get(asked.request_id), self._is_risky(asked.approval_type)
         for person in _receivers(one) if one else ():
@@ -109,7 +109,7 @@ class Look:
             if one and person.get_username() != one.giver and (loud or not quiet):
                 yield from self._to(person, self._channels_of(person), asked, f"{HANDED}-{one.pk}")
 
-    def _wished(self, asked: Asked) -> Iterator[Due]:
+    def _wished(self, asked: NoticeSubject) -> Iterator[Due]:
         risky = self._is_risky(asked.approval_type)
         for wish in self._wishes.values():
             step = wanted_step(wish, asked, self._now, high_risk=risky)
@@ -119,7 +119,7 @@ class Look:
             channels = [one for one in self._chosen[wish.pk] if not (held and self._is_held(wish, one))]
             yield from self._to(wish.person, channels, asked, step)
 
-    def _escalated(self, asked: Asked) -> Iterator[Due]:
+    def _escalated(self, asked: NoticeSubject) -> Iterator[Due]:
         for one in self._escalations:
             after = asked.requested_at + timedelta(seconds=one.after_seconds)
             names = ((one.approval_type, asked.approval_type), (one.agent, asked.agent_id))
@@ -130,16 +130,18 @@ class Look:
                 if one.in_quiet_hours or wish is None or not is_quiet(wish, self._now):
                     yield from self._to(person, self._channels_of(person), asked, f"{ESCALATION}-{one.pk}")
 
-    def _unanswerable(self, asked: Asked) -> Iterator[Due]:
+    def _unanswerable(self, asked: NoticeSubject) -> Iterator[Due]:
         """Administrators hear at once of what nobody may answer, whatever they wish."""
-        pair = Pair(asked.approval_type, asked.agent_id)
+        pair = KindAndAgent(asked.approval_type, asked.agent_id)
         if pair not in self._nobody:
             self._nobody[pair] = not self._approvers.can_approve(pair)
         for person in self._administrators if self._nobody[pair] else ():
             for channel in self._channels_of(person):
                 yield _due(person, channel, asked, NOBODY)
 
-    def _to(self, person: Any, channels: Iterable[NoticeChannel], asked: Asked, step: str) -> Iterator[Due]:
+    def _to(
+        self, person: Any, channels: Iterable[NoticeChannel], asked: NoticeSubject, step: str
+    ) -> Iterator[Due]:
         """To somebody who may answer it and has not voted on it; asked of policy only for what is not told yet."""
         for channel in channels:
             one = _due(person, channel, asked, step)
@@ -204,7 +206,7 @@ class Look:
     @cached_property
     def _administrators(self) -> list[Any]:
         """The active people who set who may approve what."""
-        sets = Q(is_superuser=True) | rights.held(SETS_POLICY)
+        sets = Q(is_superuser=True) | rights.holds_right(SETS_POLICY)
         return list(get_user_model().objects.filter(sets, is_active=True).order_by("pk"))
 
     @cached_property
@@ -217,7 +219,7 @@ class Look:
         return {(channel, person): last for channel, person, last in rows}
 
 
-def _due(person: Any, channel: NoticeChannel, asked: Asked, step: str) -> Due:
+def _due(person: Any, channel: NoticeChannel, asked: NoticeSubject, step: str) -> Due:
     key = f"{asked.request_id}:{step}:{channel.pk}:{_whose(channel, person.pk) or ''}"
     return Due(key, asked, step, channel, person)
 

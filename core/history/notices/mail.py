@@ -8,21 +8,21 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
-from core.history.notices.addresses import Refused, within
-from core.history.notices.post import NotSent, Unsure, watched
-from core.history.notices.texts import Message
+from core.history.notices.addresses import SendRefused, within
+from core.history.notices.post import DeliveryUnknown, NotSent, watched
+from core.history.notices.texts import NoticeMessage
 
 ANSWERED = (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)  # the server has said no
 
 
-def mail(to: str, message: Message, seconds: float) -> None:
-    """Send it to one address. Refused where there is no address or no server; NotSent, Unsure."""
+def mail(to: str, message: NoticeMessage, seconds: float) -> None:
+    """Send it to one address. SendRefused where there is no address or no server; NotSent, DeliveryUnknown."""
     if not settings.EMAIL_HOST:
-        raise Refused("this site has no mail server: EMAIL_HOST is not set")
+        raise SendRefused("this site has no mail server: EMAIL_HOST is not set")
     if not to:
-        raise Refused("this person has no mail address: an administrator enters it under “Users”")
+        raise SendRefused("this person has no mail address: an administrator enters it under “Users”")
     if not to.isprintable() or " " in to:
-        raise Refused("this person's mail address is none: an administrator corrects it under “Users”")
+        raise SendRefused("this person's mail address is none: an administrator corrects it under “Users”")
     host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >") or "localhost"
     headers = {"Message-ID": f"<{message.message_id}@{host}>", "Auto-Submitted": "auto-generated"}
     written = EmailMessage(message.subject, message.text, to=[to], headers=headers)
@@ -43,7 +43,7 @@ def _send(connection: Any, written: EmailMessage, seconds: float) -> None:
     except ANSWERED as error:
         raise NotSent(f"the mail server does not take it: {type(error).__name__}") from error
     except (OSError, smtplib.SMTPException) as error:
-        raise Unsure(f"the mail was being sent, and then: {type(error).__name__}") from error
+        raise DeliveryUnknown(f"the mail was being sent, and then: {type(error).__name__}") from error
     finally:
         with suppress(OSError, smtplib.SMTPException):
             connection.close()

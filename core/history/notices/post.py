@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import SplitResult
 
-from core.history.notices.addresses import NotResolved, Refused, Target, parsed, resolve
+from core.history.notices.addresses import NotResolved, SendRefused, Target, parsed, resolve
 
 IN_TIME = "no answer in time"
 PORTS = {"https": 443, "http": 80}
@@ -23,11 +23,11 @@ class NotSent(Exception):
     """It was not taken, and may be tried again; the message is a sentence for people, and names no secret."""
 
 
-class Unsure(Exception):
+class DeliveryUnknown(Exception):
     """It was on its way, and nobody knows whether it was taken."""
 
 
-class Heard(NamedTuple):
+class PostReply(NamedTuple):
     """What was answered. `after`: what it says of when to try again, or ''. `body`: its first bytes, where wanted."""
 
     status: int
@@ -38,15 +38,16 @@ class Heard(NamedTuple):
 def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
     """Send it; done where the answer is 2xx, within `seconds` for all of it.
 
-    Refused for what will never be taken: a private address, plain HTTP, a redirect, another 4xx. NotSent, Unsure.
+    SendRefused for what will never be taken: a private address, plain HTTP, a redirect, another 4xx. NotSent,
+    DeliveryUnknown.
     """
     _judge(exchange(url, body, headers, seconds).status)
 
 
-def exchange(url: str, body: bytes, headers: Mapping[str, str], seconds: float, most: int = 0) -> Heard:
+def exchange(url: str, body: bytes, headers: Mapping[str, str], seconds: float, most: int = 0) -> PostReply:
     """Send it, and what was answered, of its body `most` bytes; within `seconds` for all of it.
 
-    Refused for a private address and for plain HTTP; NotSent where it did not get there; Unsure.
+    SendRefused for a private address and for plain HTTP; NotSent where it did not get there; DeliveryUnknown.
     """
     ends = time.monotonic() + seconds
     parts = parsed(url)
@@ -58,10 +59,10 @@ def _judge(status: int) -> None:
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
-        raise Refused(f"it answers with a redirect ({status}), which is not followed")
+        raise SendRefused(f"it answers with a redirect ({status}), which is not followed")
     if status in (408, 429) or status >= 500:
         raise NotSent(f"it answers with {status}")
-    raise Refused(f"it answers with {status}")
+    raise SendRefused(f"it answers with {status}")
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def _connected(parts: SplitResult, ends: float) -> Iterator[http.client.HTTPConn
     try:
         target = resolve(host, port, ends - time.monotonic())
         if parts.scheme == "http" and not target.is_named:
-            raise Refused("plain http is for networks that TELEMETRY_NOTICE_NETWORKS names; use https")
+            raise SendRefused("plain http is for networks that TELEMETRY_NOTICE_NETWORKS names; use https")
         connection.sock = _opened(target, host, parts.scheme == "https", ends)
     except NotResolved as error:
         raise NotSent(str(error)) from error
@@ -127,21 +128,21 @@ def _answer(
     sent: tuple[bytes, Mapping[str, str]],
     is_over: threading.Event,
     most: int,
-) -> Heard:
+) -> PostReply:
     body, headers = sent
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("POST", path, body, {"User-Agent": "agent-telemetry", **headers})
         answer = connection.getresponse()
         # What follows is not read, unless somebody wants it.
-        heard = Heard(
+        heard = PostReply(
             answer.status, answer.headers.get("Retry-After", ""), answer.read(most) if most else b""
         )
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = IN_TIME if is_over.is_set() else _in_words(error)
-        raise Unsure(f"it was sent, and then: {why}") from error
+        raise DeliveryUnknown(f"it was sent, and then: {why}") from error
     if is_over.is_set():
-        raise Unsure(f"it was sent, and then: {IN_TIME}")  # a head that we cut off ourselves
+        raise DeliveryUnknown(f"it was sent, and then: {IN_TIME}")  # a head that we cut off ourselves
     return heard
 
 

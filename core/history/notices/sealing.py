@@ -11,7 +11,7 @@ OTHER_KEY = (
 )
 
 
-class Unreadable(Exception):
+class UnreadableSeal(Exception):
     """It was sealed under another key; the message is a sentence for people."""
 
 
@@ -21,11 +21,11 @@ def seal(text: str) -> str:
 
 
 def unseal(sealed: str) -> str:
-    """From SQL. Unreadable where SECRET_KEY is another one."""
+    """From SQL. UnreadableSeal where SECRET_KEY is another one."""
     try:
         return _cipher().decrypt(sealed.encode()).decode() if sealed else ""
     except InvalidToken as error:
-        raise Unreadable(OTHER_KEY) from error
+        raise UnreadableSeal(OTHER_KEY) from error
 
 
 def _cipher() -> Fernet:

@@ -19,10 +19,10 @@ from django.utils import timezone
 
 from core import failpoints
 from core.history.notices import due
-from core.history.notices.addresses import Refused
+from core.history.notices.addresses import SendRefused
 from core.history.notices.channels import is_personal, send
-from core.history.notices.post import NotSent, Unsure
-from core.history.notices.texts import TEST, Item, Message
+from core.history.notices.post import DeliveryUnknown, NotSent
+from core.history.notices.texts import TEST, Item, NoticeMessage
 from core.history.notices.wishes import zone_of
 from core.models import Notice, NoticeChannel, NoticeWish
 from core.values.pairs import in_parts
@@ -41,14 +41,14 @@ ENDED_MEANWHILE = "it was answered, or its time was up, before this was sent"
 DIED = "the process that sent it died: nobody knows whether it went out"
 
 
-class Outcome(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What came of a try."""
 
     state: str
     error: str = ""
 
 
-class Draft(NamedTuple):
+class NoticeDraft(NamedTuple):
     """What one message is about, before it is claimed; `rows` are not stored yet unless `again`."""
 
     channel: NoticeChannel
@@ -112,7 +112,7 @@ def tidy() -> int:
 # What there is to send
 
 
-def _new(found: Iterable[due.Due]) -> Iterator[Draft]:
+def _new(found: Iterable[due.Due]) -> Iterator[NoticeDraft]:
     """What is due, one message for each channel and, where each has their own, each person."""
     gathered: dict[tuple[int, int], list[due.Due]] = {}
     for one in found:
@@ -123,7 +123,7 @@ def _new(found: Iterable[due.Due]) -> Iterator[Draft]:
         yield from map(_draft, in_parts(together, REQUESTS_OF_A_MESSAGE))
 
 
-def _draft(together: Sequence[due.Due]) -> Draft:
+def _draft(together: Sequence[due.Due]) -> NoticeDraft:
     message_id, now, first = uuid.uuid4(), timezone.now(), together[0]
     rows = [
         Notice(
@@ -140,10 +140,10 @@ def _draft(together: Sequence[due.Due]) -> Draft:
         )
         for one in together
     ]
-    return Draft(first.channel, first.person, message_id, rows, again=False)
+    return NoticeDraft(first.channel, first.person, message_id, rows, again=False)
 
 
-def _to_repeat(now: datetime) -> Iterator[Draft]:
+def _to_repeat(now: datetime) -> Iterator[NoticeDraft]:
     """What failed and has rested; what was answered meanwhile is not sent."""
     rested = Notice.objects.filter(state=State.AGAIN, next_at__lte=now).select_related("channel", "person")
     rows = list(rested.order_by("next_at", "pk"))
@@ -158,13 +158,13 @@ def _to_repeat(now: datetime) -> Iterator[Draft]:
         if row.pk not in over:
             gathered.setdefault(row.message, []).append(row)
     for message_id, together in gathered.items():
-        yield Draft(together[0].channel, together[0].person, message_id, together, again=True)
+        yield NoticeDraft(together[0].channel, together[0].person, message_id, together, again=True)
 
 
 # One message
 
 
-def _claim(draft: Draft) -> bool:
+def _claim(draft: NoticeDraft) -> bool:
     """Take it for this process; what another one has taken is left out of it. False when nothing is left."""
     now = timezone.now()
     of_message = Notice.objects.filter(message=draft.message_id)
@@ -179,12 +179,12 @@ def _claim(draft: Draft) -> bool:
     return bool(draft.rows)
 
 
-def _zones(drafts: list[Draft]) -> list[Any]:
+def _zones(drafts: list[NoticeDraft]) -> list[Any]:
     wishes = NoticeWish.objects.in_bulk([draft.person.pk for draft in drafts])
     return [zone_of(wishes.get(draft.person.pk) if is_personal(draft.channel) else None) for draft in drafts]
 
 
-def _try(draft: Draft, zone: Any) -> Outcome:
+def _try(draft: NoticeDraft, zone: Any) -> DeliveryResult:
     """Send it: in a thread, so nothing of the database is asked here."""
     items = tuple(
         Item(row.request_id, row.approval_type, row.agent, row.deadline_at, row.step)
@@ -192,20 +192,20 @@ def _try(draft: Draft, zone: Any) -> Outcome:
         if row.request_id is not None and row.deadline_at is not None
     )
     try:
-        send(draft.channel, draft.person.email, Message(draft.message_id, items, zone))
-    except Refused as error:
-        return Outcome(State.FAILED, str(error))
+        send(draft.channel, draft.person.email, NoticeMessage(draft.message_id, items, zone))
+    except SendRefused as error:
+        return DeliveryResult(State.FAILED, str(error))
     except NotSent as error:
-        return Outcome(State.AGAIN, str(error))
-    except Unsure as error:
-        return Outcome(State.UNKNOWN, str(error))
+        return DeliveryResult(State.AGAIN, str(error))
+    except DeliveryUnknown as error:
+        return DeliveryResult(State.UNKNOWN, str(error))
     except Exception as error:
         logger.exception("a notice by %s was not sent as it should be", draft.channel.name)
-        return Outcome(State.UNKNOWN, type(error).__name__)
-    return Outcome(State.SENT)
+        return DeliveryResult(State.UNKNOWN, type(error).__name__)
+    return DeliveryResult(State.SENT)
 
 
-def _settle(draft: Draft, outcome: Outcome) -> tuple[str, int]:
+def _settle(draft: NoticeDraft, outcome: DeliveryResult) -> tuple[str, int]:
     """Write down what came of it: how many notices are now in which state."""
     now, state, next_at = timezone.now(), outcome.state, None
     rests = RESTS[draft.rows[0].tries - (0 if draft.again else 1) :]

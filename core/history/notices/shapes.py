@@ -8,14 +8,14 @@ from datetime import UTC
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from core.history.notices.texts import Message, link
+from core.history.notices.texts import NoticeMessage, link
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 SLACK_TEXT = 2900  # Slack takes 3,000 characters of a section
 LOOK = "Look at it"
 
 
-class Call(NamedTuple):
+class WebhookPost(NamedTuple):
     """A POST: where, what, and with which headers."""
 
     url: str
@@ -23,7 +23,7 @@ class Call(NamedTuple):
     headers: dict[str, str]
 
 
-def slack(url: str, _secret: str, message: Message) -> Call:
+def slack(url: str, _secret: str, message: NoticeMessage) -> WebhookPost:
     """An incoming webhook. `plain_text` has no links, mentions or markup; the other part has our own link alone."""
     said = f"{message.subject}\n{message.text}"[:SLACK_TEXT]
     body = {
@@ -34,14 +34,14 @@ def slack(url: str, _secret: str, message: Message) -> Call:
             {"type": "section", "text": {"type": "mrkdwn", "text": f"<{message.link}|{LOOK}>"}},
         ],
     }
-    return Call(url, _json(body), JSON)
+    return WebhookPost(url, _json(body), JSON)
 
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def teams(url: str, _secret: str, message: Message) -> Call:
+def teams(url: str, _secret: str, message: NoticeMessage) -> WebhookPost:
     """A workflow that takes an adaptive card. A `TextRun` knows no Markdown, as a `TextBlock` would."""
     lines = [message.subject, *message.text.split("\n")]
     card = {
@@ -54,10 +54,10 @@ def teams(url: str, _secret: str, message: Message) -> Call:
         "actions": [{"type": "Action.OpenUrl", "title": LOOK, "url": message.link}],
     }
     content = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
-    return Call(url, _json({"type": "message", "attachments": [content]}), JSON)
+    return WebhookPost(url, _json({"type": "message", "attachments": [content]}), JSON)
 
 
-def ntfy(url: str, token: str, message: Message) -> Call:
+def ntfy(url: str, token: str, message: NoticeMessage) -> WebhookPost:
     """A topic, whose name is the end of the address; the server itself takes JSON, which has no limits of headers."""
     parts = urlsplit(url)
     server, _, topic = parts.path.rstrip("/").rpartition("/")
@@ -69,10 +69,10 @@ def ntfy(url: str, token: str, message: Message) -> Call:
         "priority": 4 if message.is_urgent else 3,
     }
     headers = {**JSON, "Authorization": f"Bearer {token}"} if token else JSON
-    return Call(urlunsplit((parts.scheme, parts.netloc, f"{server}/", "", "")), _json(body), headers)
+    return WebhookPost(urlunsplit((parts.scheme, parts.netloc, f"{server}/", "", "")), _json(body), headers)
 
 
-def webhook(url: str, secret: str, message: Message) -> Call:
+def webhook(url: str, secret: str, message: NoticeMessage) -> WebhookPost:
     """JSON, signed: `X-Telemetry-Signature` is `v1=` and the HMAC-SHA256, hex, of timestamp, a dot and the body."""
     body = _json({"id": str(message.message_id), "text": message.subject, "requests": _requests(message)})
     timestamp = str(int(time.time()))
@@ -82,7 +82,7 @@ def webhook(url: str, secret: str, message: Message) -> Call:
         "X-Telemetry-Timestamp": timestamp,
         "X-Telemetry-Signature": f"v1={signature(secret, timestamp, body)}",
     }
-    return Call(url, body, headers)
+    return WebhookPost(url, body, headers)
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -90,7 +90,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def _requests(message: Message) -> list[dict[str, Any]]:
+def _requests(message: NoticeMessage) -> list[dict[str, Any]]:
     return [
         {
             "id": str(item.request_id),

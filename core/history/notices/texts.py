@@ -33,7 +33,7 @@ class Item(NamedTuple):
     step: str
 
 
-class Message(NamedTuple):
+class NoticeMessage(NamedTuple):
     """What is sent at once. `message_id` stays the same at each try; without items it is a test."""
 
     message_id: UUID

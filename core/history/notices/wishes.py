@@ -16,7 +16,7 @@ APART = timedelta(seconds=30)  # a reminder that would come sooner after the fir
 LIKE_OTHERS, ALWAYS = NoticeWish.Urgent.LIKE_OTHERS, NoticeWish.Urgent.ALWAYS
 
 
-class Asked(NamedTuple):
+class NoticeSubject(NamedTuple):
     """What is looked at of a request that waits. Never its context."""
 
     request_id: UUID
@@ -26,7 +26,7 @@ class Asked(NamedTuple):
     deadline_at: datetime
 
 
-def wanted_step(wish: NoticeWish, asked: Asked, now: datetime, *, high_risk: bool) -> str:
+def wanted_step(wish: NoticeWish, asked: NoticeSubject, now: datetime, *, high_risk: bool) -> str:
     """Why this person should hear of it now, by what they asked for: FIRST, REMINDER, or '' for not now."""
     if not matches(wish.kinds, asked.approval_type) or not matches(wish.agents, asked.agent_id):
         return ""
@@ -44,7 +44,7 @@ def wanted_step(wish: NoticeWish, asked: Asked, now: datetime, *, high_risk: boo
     return FIRST if now >= first_at else ""
 
 
-def _remind_at(wish: NoticeWish, asked: Asked) -> datetime | None:
+def _remind_at(wish: NoticeWish, asked: NoticeSubject) -> datetime | None:
     if not wish.remind_seconds or asked.deadline_at >= NO_DEADLINE:
         return None
     return asked.deadline_at - timedelta(seconds=wish.remind_seconds)

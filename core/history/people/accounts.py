@@ -20,7 +20,7 @@ from core.history.audit.kinds import details_of
 from core.history.database import locks
 from core.history.people import rights_changes
 from core.history.people.actor import acted
-from core.history.people.lookalikes import alike
+from core.history.people.lookalikes import look_alike
 from core.models import AuditEntry
 from core.values.malformed import ODD
 from core.values.text import one_line
@@ -30,7 +30,7 @@ LOOKS_LIKE = "This name looks like that of {name}, so the two would be taken for
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
-class Vanished(IntegrityError):
+class DeletedMeanwhile(IntegrityError):
     """What was to be saved was deleted meanwhile. Django would make it anew."""
 
 
@@ -93,7 +93,7 @@ def _remember(instance: Any, raw: bool, update_fields: Any = None, **_signal: An
     if instance.pk is not None:
         instance._before = type(instance)._base_manager.filter(pk=instance.pk).first()
         if instance._before is None and not instance._state.adding:
-            raise Vanished(f"{instance} was deleted meanwhile")
+            raise DeletedMeanwhile(f"{instance} was deleted meanwhile")
     if not isinstance(instance, Group) and (update_fields is None or "username" in update_fields):
         _refuse_lookalike(instance)
 
@@ -104,7 +104,7 @@ def lookalike_of(account: Any) -> str:
     names = dict(accounts.values_list("pk", "username"))
     if names.pop(account.pk, None) == name:
         return ""
-    return next((other for other in names.values() if other != name and alike(other, name)), "")
+    return next((other for other in names.values() if other != name and look_alike(other, name)), "")
 
 
 def _refuse_lookalike(account: Any) -> None:
@@ -135,7 +135,7 @@ def _account_saved(instance: Any, created: bool, raw: bool, update_fields: Any, 
         _record("account.password", account=instance.get_username())
 
 
-def names_before(name: str) -> Iterator[str]:
+def earlier_names(name: str) -> Iterator[str]:
     """How the account of this name was called before, by the record: the last one first."""
     changes = AuditEntry.objects.filter(kind="account.changed").order_by("-sequence")
     for text in changes.values_list("details", flat=True).iterator():

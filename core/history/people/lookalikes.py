@@ -14,7 +14,7 @@ def skeleton(name: str) -> str:
     return looks.skeleton(name).translate(_SAME_STROKE)
 
 
-def alike(one: str, other: str) -> bool:
+def look_alike(one: str, other: str) -> bool:
     """Whether people could take one name for the other."""
     return skeleton(one) == skeleton(other) or looks.looks_like(one, other)
 

@@ -10,7 +10,7 @@ DECIDE = "core.decide_approval"
 BREAK_GLASS = "core.break_glass"
 
 
-def granted(user: Any) -> "QuerySet[Permission]":
+def granted_permissions(user: Any) -> "QuerySet[Permission]":
     """What was given to a person, or to a group that they are in. Being a superuser gives none of it."""
     return Permission.objects.filter(Q(user=user) | Q(group__user=user))
 
@@ -26,7 +26,7 @@ def remember(user: Any, held: set[str]) -> None:
 
 def deciders(model: Any) -> Any:
     """The active people who hold the right to decide, of this user model."""
-    return model.objects.filter(held(DECIDE), is_active=True)
+    return model.objects.filter(holds_right(DECIDE), is_active=True)
 
 
 def keys_of_holders(*wanted: str) -> dict[str, set[Any]]:
@@ -44,7 +44,7 @@ def keys_of_holders(*wanted: str) -> dict[str, set[Any]]:
     return found
 
 
-def held(right: str) -> Q:
+def holds_right(right: str) -> Q:
     """That somebody holds a right of ours, such as `VIEW`, by themselves or by a group."""
     ours = Q(content_type__app_label="core", codename=right.partition(".")[2])
     directly = Permission.objects.filter(ours, user=OuterRef("pk"))

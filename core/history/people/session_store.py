@@ -31,17 +31,17 @@ def stored(session_key: str) -> str:
     return hashlib.sha256(session_key.encode(errors="surrogatepass")).hexdigest()
 
 
-def good() -> "QuerySet[WebSession]":
+def active_sessions() -> "QuerySet[WebSession]":
     """The sessions that have not ended and are in use."""
     now = timezone.now()
-    return _good(now, now - idle_time())
+    return _active(now, now - idle_time())
 
 
-def _good(now: datetime, used_since: datetime) -> "QuerySet[WebSession]":
+def _active(now: datetime, used_since: datetime) -> "QuerySet[WebSession]":
     return WebSession.objects.filter(expire_date__gt=now, seen__gt=used_since)
 
 
-_GOOD_ONE = Query(lambda pk, now, since: _good(now, since).filter(pk=pk), str, datetime, datetime)
+_GOOD_ONE = Query(lambda pk, now, since: _active(now, since).filter(pk=pk), str, datetime, datetime)
 
 
 def idle_time() -> timedelta:
@@ -56,7 +56,7 @@ def note_use(session: Any) -> None:
         session.get(BEGAN)  # it is loaded when it is asked
         if getattr(session, "seen", None) is None or now - session.seen < timedelta(seconds=SEEN_SECONDS):
             return
-        good().filter(pk=stored(session.session_key or "")).update(seen=now)
+        active_sessions().filter(pk=stored(session.session_key or "")).update(seen=now)
     except DatabaseError as error:
         logger.warning("the use of a session was not noted: %s", error)
 
@@ -76,7 +76,7 @@ class SessionStore(db.SessionStore):
         return self._found(_GOOD_ONE.one(stored(self.session_key or ""), now, now - idle_time()))
 
     async def _aget_session_from_db(self) -> WebSession | None:
-        return self._found(await good().filter(pk=stored(self.session_key or "")).afirst())
+        return self._found(await active_sessions().filter(pk=stored(self.session_key or "")).afirst())
 
     def _found(self, row: WebSession | None) -> WebSession | None:
         if row is None:

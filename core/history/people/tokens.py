@@ -54,7 +54,7 @@ class Bearer(NamedTuple):
     known_until: float = 0.0  # by the clock of this process: so long its door asks nobody again
 
 
-class Wanted(NamedTuple):
+class TokenSpec(NamedTuple):
     """A token as its form says it. `days`: how long it is good.
 
     `asks`: for which tools of a coding agent people are asked: * for every one, `prompted` for what the client itself
@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
     asks: str = "*"
     binds: bool = False
 
-    def checked(self) -> "Wanted":
+    def checked(self) -> "TokenSpec":
         """The same; ValueError that names what is wrong with it."""
         checked_name(self.label, "label")
         checked_name(self.agent, "agent")
@@ -95,7 +95,7 @@ class Wanted(NamedTuple):
         )
 
 
-def make(user: Any, wanted: Wanted, **how: Any) -> tuple[AgentToken, str]:
+def make(user: Any, wanted: TokenSpec, **how: Any) -> tuple[AgentToken, str]:
     """A new token of this person's and its secret, which is shown now and never again.
 
     An administrator may make one for any name and owns that agent from then on; everybody else for agents that are
@@ -111,7 +111,7 @@ def make(user: Any, wanted: Wanted, **how: Any) -> tuple[AgentToken, str]:
             AgentOwner.objects.create(agent=said.agent, is_prefix=said.is_prefix, person=user)
         token = AgentToken.objects.create(
             label=said.label,
-            digest=kept_of(digest_of(secret)),
+            digest=signing_key_of(digest_of(secret)),
             agent=said.agent,
             is_prefix=said.is_prefix,
             scopes=" ".join(said.scopes),
@@ -126,7 +126,7 @@ def make(user: Any, wanted: Wanted, **how: Any) -> tuple[AgentToken, str]:
     return token, secret
 
 
-def check_may_make(user: Any, wanted: Wanted) -> None:
+def check_may_make(user: Any, wanted: TokenSpec) -> None:
     """NotYours unless this person may make such a token now."""
     is_administrator = user.has_perm(MAKE)
     if not is_administrator and not owns(user, wanted.agent, wanted.is_prefix):
@@ -176,10 +176,10 @@ def owns(user: Any, agent: str, is_prefix: bool = False) -> bool:
 def bearer(secret: str, now: datetime) -> Bearer | None:
     """Who shows this secret; None unless its token is good now and its owner is active. One query, two at times."""
     said = digest_of(secret)
-    digest = kept_of(said)
+    digest = signing_key_of(said)
     both = (digest, said)
     is_theirs = Q(digest__in=both) | Q(previous_digest__in=both, previous_until__gt=now)
-    token = good(now).filter(is_theirs).first()
+    token = valid_tokens(now).filter(is_theirs).first()
     if token is None:
         return None
     if said in (token.digest, token.previous_digest):  # kept by an earlier version
@@ -195,14 +195,14 @@ def bearer(secret: str, now: datetime) -> Bearer | None:
     return Bearer(token.pk, token.agent, token.is_prefix, scopes, ends, token.asks, digest, said)
 
 
-def good(now: datetime) -> "QuerySet[AgentToken]":
+def valid_tokens(now: datetime) -> "QuerySet[AgentToken]":
     """The tokens that let in now: neither over nor revoked, with an owner who is active."""
     return AgentToken.objects.filter(revoked_at=None, expires_at__gt=now, owner__is_active=True)
 
 
-def good_of(digests: Collection[str], now: datetime) -> frozenset[str]:
+def valid_digests(digests: Collection[str], now: datetime) -> frozenset[str]:
     """Which of these secrets let in now: one from before a renewal ends while its token goes on."""
-    those = good(now).order_by()
+    those = valid_tokens(now).order_by()
     new = those.filter(digest__in=digests).values_list("digest", flat=True)
     old = those.filter(previous_digest__in=digests, previous_until__gt=now)
     return frozenset(new.union(old.values_list("previous_digest", flat=True)))
@@ -214,7 +214,7 @@ def listed(user: Any) -> Any:
     return found if user.has_perm(MAKE) else found.filter(owner=user)
 
 
-def kept_of(digest: str) -> str:
+def signing_key_of(digest: str) -> str:
     """What is kept of a token, by its SHA-256: that signs what its agent is sent, so no copy of the database has it."""
     return hashlib.sha256(digest.encode()).hexdigest()
 

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from core.history.atomic_file import sync_folder
 from core.history.people.sessions import count_unlisted
-from core.history.whole_file import sync_folder
 from core.models import AuditHead
 from core.values.malformed import ODD
 
@@ -28,7 +28,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Line:
+class CheckpointLine:
     """One line of the file: a checkpoint, or what is wrong with it. `torn`: a write that did not end."""
 
     number: int
@@ -54,14 +54,14 @@ def checkpoint(path: Path | None = None) -> Checkpoint:
     return new
 
 
-def read(path: Path) -> Iterator[Line]:
+def read(path: Path) -> Iterator[CheckpointLine]:
     """Every line of the file in order; nothing when there is no file. OSError when it cannot be read.
 
     Only the last line can be torn, or one that the next, written after a restart, says was torn.
     """
     if not path.exists():
         return
-    waiting: Line | None = None
+    waiting: CheckpointLine | None = None
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             text = line.strip()
@@ -72,9 +72,9 @@ def read(path: Path) -> Iterator[Line]:
                 yield replace(waiting, torn=found is not None and _follows_a_torn_line(text))
                 waiting = None
             if found is not None or text.endswith(b"}"):
-                yield Line(number, found)
+                yield CheckpointLine(number, found)
             else:
-                waiting = Line(number, None, torn=not line.endswith(b"\n"))
+                waiting = CheckpointLine(number, None, torn=not line.endswith(b"\n"))
     if waiting is not None:
         yield waiting
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from core.history.approvals.signing import forged
+from core.history.approvals.signing import forgery_reason
 from core.history.audit.kinds import details_of
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
@@ -17,7 +17,7 @@ from core.models.sealed import missing_key
 from core.values.approvals import ENDS, OF_INTENTS, PENDING
 from core.values.digests import edited_digest, request_digest
 from core.values.malformed import ODD
-from core.values.signature import Said, said_as
+from core.values.signature import SignaturePayload, signed_status
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
@@ -32,7 +32,7 @@ TIMES = {f"{name}_text": Cast(name, TextField()) for name in ("requested_at", "e
 TOLD_OF_END = ("reason", "channel", "decision_id", "signature", "answer")
 
 
-class Told(NamedTuple):
+class AuditStatement(NamedTuple):
     """What one audit entry says of a request; `details` is its JSON text, `moment` the time as it stands there."""
 
     kind: str
@@ -47,10 +47,10 @@ def compared() -> "QuerySet[ApprovalRecord]":
     return ApprovalRecord.objects.annotate(**TIMES)
 
 
-def differences(row: ApprovalRecord, told: Iterable[Told]) -> list[str]:
+def differences(row: ApprovalRecord, told: Iterable[AuditStatement]) -> list[str]:
     """In words, what of this row is not what its entries say. What a damaged entry does not say is not asked for."""
     found: list[str] = []
-    end: tuple[Told, dict[str, Any]] | None = None
+    end: tuple[AuditStatement, dict[str, Any]] | None = None
     asked, collected, repaired = False, False, set()
     for entry in told:
         details = details_of(entry.details) or {}
@@ -73,7 +73,7 @@ def differences(row: ApprovalRecord, told: Iterable[Told]) -> list[str]:
     return found + _ended_otherwise(row, end, repaired)
 
 
-def _asked_otherwise(row: ApprovalRecord, entry: Told, details: dict[str, Any]) -> list[str]:
+def _asked_otherwise(row: ApprovalRecord, entry: AuditStatement, details: dict[str, Any]) -> list[str]:
     asked_at = _time(row, "requested_at")
     if asked_at == _time(row, "ended_at"):  # its end alone was told at first, and stands for both
         asked_at = entry.moment
@@ -92,7 +92,7 @@ def _time(row: ApprovalRecord, name: str) -> Any:
 
 
 def _ended_otherwise(
-    row: ApprovalRecord, end: tuple[Told, dict[str, Any]] | None, repaired: set[Any]
+    row: ApprovalRecord, end: tuple[AuditStatement, dict[str, Any]] | None, repaired: set[Any]
 ) -> list[str]:
     status = STATUS_OF_KIND[end[0].kind] if end else PENDING
     if row.status != status:
@@ -116,7 +116,9 @@ def _signed_otherwise(row: ApprovalRecord, status: str, actor: str, details: dic
     digest, answer, edited, reason, written = (str(details.get(name, "")) for name in names)
     if not written or details.get("channel") not in OF_INTENTS:
         return []
-    why = forged(Said(str(row.pk), digest, said_as(status, answer, edited), actor, reason), written)
+    why = forgery_reason(
+        SignaturePayload(str(row.pk), digest, signed_status(status, answer, edited), actor, reason), written
+    )
     return [f"in the record {why}"] if why else []
 
 
@@ -176,13 +178,13 @@ def wrong_requests(unread: Counter[str]) -> Iterator[tuple[str, str]]:
             yield str(request_id), "the record tells of it, and its row is gone"
 
 
-def _told_of(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Told]]:
-    found: dict[uuid.UUID, list[Told]] = defaultdict(list)
+def _told_of(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[AuditStatement]]:
+    found: dict[uuid.UUID, list[AuditStatement]] = defaultdict(list)
     # Not asked by kind: the database would go through the index of kinds, which leads to every entry.
     entries = (
         AuditEntry.objects.filter(request_id__in=ids).order_by().annotate(moment=Cast("at", TextField()))
     )
-    rows = entries.values_list("sequence", "request_id", *Told._fields)
+    rows = entries.values_list("sequence", "request_id", *AuditStatement._fields)
     for _, request_id, *said in sorted(rows, key=lambda row: f"{row[0]!s:>20}"):  # a damaged one is no number
-        found[request_id].append(Told(*said))
+        found[request_id].append(AuditStatement(*said))
     return found

@@ -16,9 +16,9 @@ from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
 from django.utils import timezone
 
 from core.history.audit import guards
-from core.history.audit.chain import START, Link, Walk, span
+from core.history.audit.chain import START, ChainWalk, Link, span
 from core.history.database.sqlite.base import exact_text
-from core.history.proof.checkpoints import Checkpoint, Line, read
+from core.history.proof.checkpoints import Checkpoint, CheckpointLine, read
 from core.history.proof.requests import wrong_requests
 from core.history.proof.rules import wrong_rules
 from core.models import AuditCheck, AuditEntry, AuditHead
@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Verdict:
+class VerificationResult:
     """What was found. `problems` holds the first twenty in words, `count` says how many there are."""
 
     entries: int = 0
@@ -67,9 +67,9 @@ def _unseen(_done: int, _of: int) -> None:
     """Nobody looks how far it is."""
 
 
-def verify(checkpoint_file: Path, progress: Progress = _unseen) -> Verdict:
+def verify(checkpoint_file: Path, progress: Progress = _unseen) -> VerificationResult:
     """Check the whole record in the database; reads it in short pieces, so that it goes on meanwhile."""
-    verdict = Verdict()
+    verdict = VerificationResult()
     marks = _Marks(checkpoint_file, verdict)
     if not guards.lost_tables():
         head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
@@ -85,12 +85,12 @@ def verify(checkpoint_file: Path, progress: Progress = _unseen) -> Verdict:
     return verdict
 
 
-def verify_copy(checkpoint_file: Path | None = None, using: str = DEFAULT_DB_ALIAS) -> Verdict:
+def verify_copy(checkpoint_file: Path | None = None, using: str = DEFAULT_DB_ALIAS) -> VerificationResult:
     """Check the chain of a record that is being copied: hashes, links, head.
 
     A copy may be older than the checkpoints: that it ends before them is a notice, and other entries are wrong.
     """
-    verdict = Verdict()
+    verdict = VerificationResult()
     marks = _Marks(checkpoint_file, verdict) if checkpoint_file else None
     head = _walk_database(verdict, marks, _unseen, using)
     if marks:
@@ -98,7 +98,9 @@ def verify_copy(checkpoint_file: Path | None = None, using: str = DEFAULT_DB_ALI
     return verdict
 
 
-def _walk_database(verdict: Verdict, marks: "_Marks | None", progress: Progress, using: str) -> int:
+def _walk_database(
+    verdict: VerificationResult, marks: "_Marks | None", progress: Progress, using: str
+) -> int:
     """Every entry and the head; returns where the head stands."""
     head = AuditHead.objects.using(using).filter(pk=1).first() or AuditHead()
     if type(head.sequence) is not int:
@@ -107,7 +109,7 @@ def _walk_database(verdict: Verdict, marks: "_Marks | None", progress: Progress,
             AuditEntry.objects.using(using).filter(sequence__lte=LAST_NUMBER).order_by("-sequence").first()
         )
         head = AuditHead(sequence=newest.sequence, hash=newest.hash) if newest else AuditHead()
-    walk = Walk()
+    walk = ChainWalk()
     for link in links(until=head.sequence, using=using):
         _take(walk, link, verdict, marks)
         if walk.count % ROWS_AT_ONCE == 0:
@@ -119,11 +121,11 @@ def _walk_database(verdict: Verdict, marks: "_Marks | None", progress: Progress,
 
 def verify_lines(
     lines: Iterable[str], checkpoint_file: Path | None = None, *, selection: bool = False
-) -> Verdict:
+) -> VerificationResult:
     """Check an exported record, or a part of one, without any database."""
-    verdict = Verdict()
+    verdict = VerificationResult()
     marks = _Marks(checkpoint_file, verdict) if checkpoint_file else None
-    walk = Walk(selection=selection)
+    walk = ChainWalk(selection=selection)
     for number, line in enumerate(lines, 1):
         try:
             link = Link.of_line(line)
@@ -141,7 +143,7 @@ def verify_lines(
     return _close(verdict, walk)
 
 
-def keep(verdict: Verdict) -> None:
+def keep(verdict: VerificationResult) -> None:
     """Store the result for pages to show."""
     found = {
         "at": timezone.now(),
@@ -247,14 +249,14 @@ def _link(row: tuple[Any, ...]) -> Link:
     return Link(sequence, event_id, kind, at, actor, agent_id, request_id, details, previous_hash, own_hash)
 
 
-def _take(walk: Walk, link: Link, verdict: Verdict, marks: "_Marks | None") -> None:
+def _take(walk: ChainWalk, link: Link, verdict: VerificationResult, marks: "_Marks | None") -> None:
     if problem := walk.take(link):
         verdict.wrong(problem)
     if marks:
         marks.compare(link)
 
 
-def _check_head(walk: Walk, head: AuditHead, verdict: Verdict, using: str) -> None:
+def _check_head(walk: ChainWalk, head: AuditHead, verdict: VerificationResult, using: str) -> None:
     if walk.sequence < head.sequence:
         gone = span(walk.sequence + 1, head.sequence)
         verdict.wrong(f"{gone} missing at the end: the head of the record stands at #{head.sequence}")
@@ -276,7 +278,7 @@ def _check_head(walk: Walk, head: AuditHead, verdict: Verdict, using: str) -> No
         verdict.wrong(f"{stored} entries are stored where {walk.count} could be read one after another")
 
 
-def _close(verdict: Verdict, walk: Walk) -> Verdict:
+def _close(verdict: VerificationResult, walk: ChainWalk) -> VerificationResult:
     verdict.entries, verdict.hash = walk.count, storable(str(walk.hash))
     verdict.first, verdict.last = walk.first, walk.sequence
     return verdict
@@ -285,7 +287,7 @@ def _close(verdict: Verdict, walk: Walk) -> Verdict:
 class _Marks:
     """The checkpoints beside the walk: what they knew must still stand."""
 
-    def __init__(self, path: Path, verdict: Verdict) -> None:
+    def __init__(self, path: Path, verdict: VerificationResult) -> None:
         self._verdict = verdict
         self._hashes: dict[int, Checkpoint] = {}
         self._newest = Checkpoint("", 0, START)
@@ -303,7 +305,7 @@ class _Marks:
                 f"there is no checkpoint in {path}: a cut end or a record written anew would not show"
             )
 
-    def _lines(self, path: Path) -> Iterator[Line]:
+    def _lines(self, path: Path) -> Iterator[CheckpointLine]:
         try:
             yield from read(path)
         except OSError as error:

@@ -9,9 +9,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from core.history.database import locks
-from core.history.notices.sealing import Unreadable, seal, unseal
+from core.history.notices.sealing import UnreadableSeal, seal, unseal
 from core.history.people import tokens
-from core.history.people.tokens import FLEET_LENGTH, LONGEST_DAYS, Bearer, NotYours, Wanted
+from core.history.people.tokens import FLEET_LENGTH, LONGEST_DAYS, Bearer, NotYours, TokenSpec
 from core.models import AgentToken, Callback, ProtocolAnswer, ProtocolInstance
 from core.values.moments import utc_text
 
@@ -42,12 +42,12 @@ class Delivery(NamedTuple):
         """From SQL; None where there is none, or none that can be read."""
         try:
             text = unseal(instance.sealed_delivery)
-        except Unreadable:
+        except UnreadableSeal:
             return None
         return cls(**json.loads(text)) if text else None
 
 
-class Change(NamedTuple):
+class InstanceChange(NamedTuple):
     """What an operation sets. delivery: None leaves it, '' removes it."""
 
     name: str | None
@@ -76,13 +76,15 @@ def give_up(row: ProtocolAnswer) -> None:
     ProtocolAnswer.objects.filter(pk=row.pk, status=None).delete()
 
 
-def answered(row: ProtocolAnswer) -> dict[str, Any]:
+def earlier_answer(row: ProtocolAnswer) -> dict[str, Any]:
     """What was answered before."""
     said: dict[str, Any] = json.loads(unseal(row.sealed_body))
     return said
 
 
-def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Change) -> dict[str, Any]:
+def make(
+    bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: InstanceChange
+) -> dict[str, Any]:
     """A new instance with its credential, which the answer alone has. Raises NotYours."""
     if len(bearer.agent) > FLEET_LENGTH:  # a token of before that was refused
         raise NotYours(TOO_LONG)
@@ -93,7 +95,7 @@ def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Ch
     now = timezone.now()
     days = min(LONGEST_DAYS, max(1, (provisioner.expires_at - now).days + 1))
     with transaction.atomic():
-        token, secret = tokens.make(provisioner.owner, Wanted(name[:NAME_KEPT], agent, False, ASKS, days))
+        token, secret = tokens.make(provisioner.owner, TokenSpec(name[:NAME_KEPT], agent, False, ASKS, days))
         token.expires_at = min(token.expires_at, provisioner.expires_at)
         token.save(update_fields=["expires_at"])
         instance = ProtocolInstance(id=instance_id, agent=agent, name=name, token=token, created_at=now)
@@ -106,7 +108,7 @@ def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Ch
     return said
 
 
-def change(row: ProtocolAnswer, instance_id: uuid.UUID, wanted: Change) -> dict[str, Any] | None:
+def change(row: ProtocolAnswer, instance_id: uuid.UUID, wanted: InstanceChange) -> dict[str, Any] | None:
     """Change it, all or nothing; None where it was deleted meanwhile."""
     with transaction.atomic():
         locks.hold_people()
@@ -156,7 +158,9 @@ def _keep(row: ProtocolAnswer, status: int, said: dict[str, Any], instance: Prot
     row.save(update_fields=["status", "sealed_body", "instance", "began_at"])
 
 
-def own(bearer: Bearer, instance_id: uuid.UUID | None, *, deleted: bool = False) -> ProtocolInstance | None:
+def own_instance(
+    bearer: Bearer, instance_id: uuid.UUID | None, *, deleted: bool = False
+) -> ProtocolInstance | None:
     """The instance, where a token of this very fleet made it; a deleted one only where that is wanted."""
     if instance_id is None:
         return None

@@ -38,7 +38,7 @@ def reserve(agent: str, key: str, digest: str, timeout: str, token: int) -> tupl
     return row, True
 
 
-def asked(row: ProtocolRequest, request_id: str) -> None:
+def note_approval(row: ProtocolRequest, request_id: str) -> None:
     """Note which approval it is."""
     row.request_id = UUID(request_id)
     ProtocolRequest.objects.filter(pk=row.pk).update(request_id=row.request_id)
@@ -58,17 +58,17 @@ def is_delivered(row: ProtocolRequest) -> bool:
     return ProtocolInstance.objects.filter(pk=row.instance_id).exclude(sealed_delivery="").exists()
 
 
-def own(agent: str, request_id: UUID) -> ProtocolRequest | None:
+def own_request(agent: str, request_id: UUID) -> ProtocolRequest | None:
     """The request, where this agent asked it by the protocol."""
     return ProtocolRequest.objects.filter(agent=agent, request_id=request_id).first()
 
 
-def recorded(request_id: UUID | None) -> ApprovalRecord | None:
+def approval_record(request_id: UUID | None) -> ApprovalRecord | None:
     """What the record says of it."""
     return None if request_id is None else ApprovalRecord.objects.filter(pk=request_id).first()
 
 
-def consumed(row: ProtocolRequest, key: str) -> None:
+def note_consumption(row: ProtocolRequest, key: str) -> None:
     """Note under which key it was used; Redis has decided that."""
     ProtocolRequest.objects.filter(pk=row.pk, consumed_by="").update(consumed_by=key)
 

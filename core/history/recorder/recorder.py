@@ -26,7 +26,7 @@ from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history.agents.runs import LostRuns
 from core.history.approvals.answerable import Unanswerable
-from core.history.approvals.answers.release import Abandoned
+from core.history.approvals.answers.release import AbandonedHolds
 from core.history.approvals.repair import Repair
 from core.history.approvals.rules import Rules
 from core.history.audit.entries import Fact, append
@@ -69,7 +69,7 @@ class Recorder:
         self._repair = Repair(self._store)
         self._rules = Rules(self._store)
         self._unanswerable = Unanswerable(self._store)
-        self._abandoned = Abandoned(self._store)
+        self._abandoned = AbandonedHolds(self._store)
         self._asked: list[RequestRecord] = []
         self._heartbeat = Heartbeat(self._store)
         self._lost_runs = LostRuns(self._store)
@@ -214,7 +214,9 @@ class Recorder:
                 cursor.save()
             self._position = cursor.position
         self._installation = installation
-        self._repair.begin(older=outbox.numbers(outbox.told(self._store)) < outbox.numbers(self._position))
+        self._repair.begin(
+            older=outbox.numbers(outbox.committed_position(self._store)) < outbox.numbers(self._position)
+        )
         self._rules.begin()
         self._unanswerable.begin()
         if self._position != "0":

@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 
 from core.history.search.index import FACTS, RECORD, REQUESTS, WORDS, first_number, has_facts
 from core.history.search.sealed import any_of
-from core.history.search.words import Term, fact, terms_of
+from core.history.search.words import SearchTerm, fact, terms_of
 from core.models import ApprovalRecord
 
 COUNTED = 1_000  # so many are counted; of more is said that they are more
@@ -27,7 +27,7 @@ class NoIndex(Exception):
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchQuery:
     """What is looked for: all of it must fit. Days are UTC days on which it was asked, both included."""
 
     query: str = ""
@@ -44,13 +44,13 @@ class Question:
         return {name: value for name in FACTS if (value := str(getattr(self, name)))}
 
     @property
-    def terms(self) -> list[Term]:
+    def terms(self) -> list[SearchTerm]:
         """The words of the query."""
         return terms_of(self.query)
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchPage:
     """Requests, newest first. `before`: the number after which the next page begins; None on the last one."""
 
     rows: list[ApprovalRecord]
@@ -58,17 +58,17 @@ class Found:
     count: int  # at most COUNTED + 1
 
 
-def find(question: Question, size: int, before: int | None = None) -> Found:
+def find(question: SearchQuery, size: int, before: int | None = None) -> SearchPage:
     """One page of at most `COUNTED`, in three to six queries. NoIndex where the index does not answer."""
     words = _words(question)
     counted = _numbers(question, words, COUNTED + 1, None)
     numbers = counted[: size + 1] if before is None else _numbers(question, words, size + 1, before)
     shown = numbers[:size]
     rows = _rows([request_id for _, request_id in shown])
-    return Found(rows, shown[-1][0] if len(numbers) > size else None, len(counted))
+    return SearchPage(rows, shown[-1][0] if len(numbers) > size else None, len(counted))
 
 
-def everything(question: Question) -> Iterator[list[ApprovalRecord]]:
+def everything(question: SearchQuery) -> Iterator[list[ApprovalRecord]]:
     """All that is found, newest first, two hundred at a time, each by queries of its own."""
     before: int | None = None
     while numbers := _numbers(question, _words(question), EXPORTED_AT_ONCE, before):
@@ -88,7 +88,7 @@ def _rows(ids: list[Any]) -> list[ApprovalRecord]:
     return [known[str(request_id)] for request_id in ids if str(request_id) in known]
 
 
-def _words(question: Question) -> list[Term]:
+def _words(question: SearchQuery) -> list[SearchTerm]:
     """What is asked of the index; while it is made anew only what all of it has."""
     with _index() as cursor:
         if not has_facts(cursor):
@@ -118,7 +118,9 @@ class _Source:
     order: str = "k.number"
 
 
-def _numbers(question: Question, words: list[Term], size: int, before: int | None) -> list[tuple[int, UUID]]:
+def _numbers(
+    question: SearchQuery, words: list[SearchTerm], size: int, before: int | None
+) -> list[tuple[int, UUID]]:
     """Newest first. PostgreSQL would guess how rare the words are, so it tries the newest, and then takes the index."""
     bounds = list(_bounds(question, before))
     if not words:
@@ -129,7 +131,7 @@ def _numbers(question: Question, words: list[Term], size: int, before: int | Non
     return newest if len(newest) == size else _asked(_by_gin(words, bounds), question, size)
 
 
-def _asked(source: _Source, question: Question, size: int) -> list[tuple[int, UUID]]:
+def _asked(source: _Source, question: SearchQuery, size: int) -> list[tuple[int, UUID]]:
     # An index that a pruning could not reach must not tell what the text was.
     conditions = [*source.conditions, "(r.body_pruned_at IS NULL OR k.pruned)"]
     exact = {FACTS[name]: value for name, value in question.exact.items()}
@@ -148,7 +150,7 @@ def _all(bounds: list[Bound]) -> _Source:
     return _Source(f"{REQUESTS} k", conditions, values)
 
 
-def _by_fts5(words: list[Term], bounds: list[Bound]) -> _Source:
+def _by_fts5(words: list[SearchTerm], bounds: list[Bound]) -> _Source:
     # FTS5 walks its rows in this order and stops at the limit, but only where it is asked for its own number.
     either = (
         " OR ".join(f'"{one.word}"{" *" if one.prefix else ""}' for one in any_of(word)) for word in words
@@ -159,21 +161,21 @@ def _by_fts5(words: list[Term], bounds: list[Bound]) -> _Source:
     return _Source(tables, (f"w.{WORDS} MATCH %s", *conditions), (query, *values), order="w.rowid")
 
 
-def _newest(words: list[Term], bounds: list[Bound]) -> _Source:
+def _newest(words: list[SearchTerm], bounds: list[Bound]) -> _Source:
     conditions, values = _as_conditions("number", bounds)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     tables = f"(SELECT * FROM {REQUESTS} {where} ORDER BY number DESC LIMIT {NEWEST}) k"
     return _Source(tables, ("k.words @@ %s::tsquery",), (*values, _as_tsquery(words)))
 
 
-def _by_gin(words: list[Term], bounds: list[Bound]) -> _Source:
+def _by_gin(words: list[SearchTerm], bounds: list[Bound]) -> _Source:
     conditions, values = _as_conditions("number", bounds)
     where = " AND ".join(("words @@ %s::tsquery", *conditions))
     found = f"SELECT number, request_id, pruned FROM {REQUESTS} WHERE {where}"
     return _Source("k", (), (_as_tsquery(words), *values), before=f"WITH k AS MATERIALIZED ({found})")
 
 
-def _as_tsquery(words: list[Term]) -> str:
+def _as_tsquery(words: list[SearchTerm]) -> str:
     either = (
         " | ".join(f"'{one.word}'{':*' if one.prefix else ''}" for one in any_of(word)) for word in words
     )
@@ -184,7 +186,7 @@ def _as_conditions(column: str, bounds: list[Bound]) -> tuple[tuple[str, ...], t
     return tuple(f"{column} {comparison} %s" for comparison, _ in bounds), tuple(value for _, value in bounds)
 
 
-def _bounds(question: Question, before: int | None) -> Iterator[Bound]:
+def _bounds(question: SearchQuery, before: int | None) -> Iterator[Bound]:
     if question.first is not None:
         yield ">=", first_number(_start(question.first))
     if question.last is not None:

@@ -68,14 +68,14 @@ def first_number(moment: datetime) -> int:
     return min(max(milliseconds, 0), _LATEST) << _BITS
 
 
-class Said(NamedTuple):
+class ContextWords(NamedTuple):
     """The words of a context, and how they begin."""
 
     words: set[str]
     beginnings: set[str]
 
 
-Known = Mapping[str, Said]  # by the context itself
+Known = Mapping[str, ContextWords]  # by the context itself
 NOTHING: Known = MappingProxyType({})
 
 
@@ -224,10 +224,10 @@ def _drop_words(cursor: CursorWrapper, using: str) -> None:
             cursor.execute(f"DROP TABLE {name}")
 
 
-def _said(context: str) -> Said:
+def _said(context: str) -> ContextWords:
     readable = context and not is_sealed(context)  # else its key is lost
     words = words_in(context) if readable else set()
-    return Said(words, beginnings_of(words))
+    return ContextWords(words, beginnings_of(words))
 
 
 def _words_of(row: ApprovalRecord, known: Known) -> list[str]:

@@ -7,7 +7,7 @@ longer than four characters is looked for by its first four, or by its whole par
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from core.history.search.words import BEGINNING, END, MARK, Term, beginnings_of
+from core.history.search.words import BEGINNING, END, MARK, SearchTerm, beginnings_of
 from core.models.sealed import Key, keys
 
 DIGEST_BYTES = 8
@@ -22,11 +22,11 @@ def sealed_words(words: set[str]) -> set[str]:
     return {_digest(keys()[0], word) for word in every}
 
 
-def any_of(term: Term) -> list[Term]:
+def any_of(term: SearchTerm) -> list[SearchTerm]:
     """A term, and what stands for it where the context is sealed, by each key of the site."""
     if term.word.startswith(MARK * 2):
         return [term]
-    return [term, *(Term(_digest(key, _whole(term.marked))) for key in keys())]
+    return [term, *(SearchTerm(_digest(key, _whole(term.marked))) for key in keys())]
 
 
 def _runs(words: Iterable[str]) -> Iterator[str]:
@@ -36,7 +36,7 @@ def _runs(words: Iterable[str]) -> Iterator[str]:
         yield from (word[:end] for end in ends)
 
 
-def _whole(term: Term) -> str:
+def _whole(term: SearchTerm) -> str:
     """What of it the index has a digest of."""
     if not term.prefix:
         return term.word

@@ -34,16 +34,16 @@ _OTHER = re.compile(r"[^\uff01-\uff5e]")
 
 
 @dataclass(frozen=True)
-class Term:
+class SearchTerm:
     """One word to look for; `prefix`: or any that begins so."""
 
     word: str
     prefix: bool = False
 
     @property
-    def marked(self) -> "Term":
+    def marked(self) -> "SearchTerm":
         """The same as one word, where a short beginning is looked for."""
-        return Term(MARK + self.word) if self.prefix and len(self.word) <= BEGINNING else self
+        return SearchTerm(MARK + self.word) if self.prefix and len(self.word) <= BEGINNING else self
 
 
 def beginnings_of(words: Iterable[str]) -> set[str]:
@@ -51,9 +51,11 @@ def beginnings_of(words: Iterable[str]) -> set[str]:
     return {MARK + word[:length] for word in words for length in range(1, min(len(word), BEGINNING) + 1)}
 
 
-def fact(name: str, value: str) -> Term:
+def fact(name: str, value: str) -> SearchTerm:
     """What a request is, such as its kind, exactly so."""
-    return Term(f"{MARK}{MARK}{name}{hashlib.sha256(value.encode(errors='surrogatepass')).hexdigest()[:32]}")
+    return SearchTerm(
+        f"{MARK}{MARK}{name}{hashlib.sha256(value.encode(errors='surrogatepass')).hexdigest()[:32]}"
+    )
 
 
 def words_of(*texts: str) -> set[str]:
@@ -68,19 +70,19 @@ def words_of(*texts: str) -> set[str]:
     return found
 
 
-def terms_of(query: str) -> list[Term]:
+def terms_of(query: str) -> list[SearchTerm]:
     """What to look for, all of it; empty where no word was typed. A `*` at the end: any that begins so."""
-    terms: dict[Term, None] = {}
+    terms: dict[SearchTerm, None] = {}
     for run in folded(query).split():
         pieces = _pieces(run)
         open_end = run.endswith("*")
         if len(pieces) == 1:
-            terms[Term(pieces[0][1], open_end)] = None
+            terms[SearchTerm(pieces[0][1], open_end)] = None
         elif pieces:
             for start in range(max(1, len(pieces) - WINDOW + 1)):
                 last = open_end and start + WINDOW >= len(pieces)
                 terms[
-                    Term(
+                    SearchTerm(
                         _joined(pieces[start : start + WINDOW]).removesuffix(END if last else ""), prefix=True
                     )
                 ] = None

@@ -13,12 +13,12 @@ from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
 from core.history.database.locks import hold_recorder, lift_statement_limit, without_statement_limit
 from core.history.usage.hours import AGENT, AGENT_SUMS, KIND, HourSums, forget_agents
-from core.history.usage.names import Names, forget_of_nobody
+from core.history.usage.names import CallNames, forget_of_nobody
 from core.models import AgentHour, Cursor, LLMCall, UsageHour
 from core.usage.call import COLUMNS, Call, call_of, checked_call, row_of
 from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
-from core.usage.telling import OneCall, correction, standing, together
+from core.usage.telling import CallTellings, correction, group_tellings, merged_call
 from core.values.malformed import ODD
 from core.values.moments import at
 
@@ -48,7 +48,7 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
     tell(calls, shipped_at)
 
 
-class Change(NamedTuple):
+class CallCorrection(NamedTuple):
     """A row that stands otherwise than before."""
 
     row: LLMCall
@@ -56,22 +56,22 @@ class Change(NamedTuple):
     after: Call
 
 
-class Told(NamedTuple):
+class CallCounts(NamedTuple):
     """How many calls were new, and how many stand otherwise than before."""
 
     new: int
     corrected: int
 
 
-def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False) -> Told:
+def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False) -> CallCounts:
     """Write calls that are not known yet, and correct those that are, with the sums of their hours.
 
     Days of which Redis may have another total are noted, to be made anew. In a transaction, in the recorder's turn.
     `imported`: Redis knows nothing of them, and of equals what is recorded stays.
     """
     coming = list(calls)
-    names, batch = Names(coming), _Batch()
-    for one in together(coming, names.held()):
+    names, batch = CallNames(coming), _Batch()
+    for one in group_tellings(coming, names.held()):
         if one.told:
             stands = batch.take(one, names.rows, shipped_at, imported)
             names.stand_for(stands.call_id, one)
@@ -83,7 +83,7 @@ def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False)
     touch(batch.touched)
     if batch.corrected:
         logger.info("%d calls were told again and are corrected in the record", len(batch.corrected))
-    return Told(len(batch.new), len(batch.corrected))
+    return CallCounts(len(batch.new), len(batch.corrected))
 
 
 class _Batch:
@@ -91,13 +91,15 @@ class _Batch:
 
     def __init__(self) -> None:
         self.new: list[Call] = []
-        self.corrected: list[Change] = []
+        self.corrected: list[CallCorrection] = []
         self.gone: list[tuple[LLMCall, Call]] = []
         self.touched: set[date] = set()
 
-    def take(self, one: OneCall, rows: Mapping[str, LLMCall], shipped_at: datetime, imported: bool) -> Call:
+    def take(
+        self, one: CallTellings, rows: Mapping[str, LLMCall], shipped_at: datetime, imported: bool
+    ) -> Call:
         """One call of it; what stands of it now."""
-        told = reduce(standing, one.told)
+        told = reduce(merged_call, one.told)
         days = {call.at.date() for call in (*one.held, *one.told)}
         if not one.held:
             self.new.append(told)
@@ -113,7 +115,7 @@ class _Batch:
         self.gone += others
         if after != before:
             row.shipped_at = max(shipped_at, *(held.shipped_at for held, _call in mine), row.shipped_at)
-            self.corrected.append(Change(row, before, after))
+            self.corrected.append(CallCorrection(row, before, after))
         if after != before or not imported:
             self.touched |= days
         return after
@@ -155,7 +157,7 @@ def _insert(calls: Collection[Call], shipped_at: datetime) -> None:
         cursor.executemany(f"INSERT INTO {LLMCall._meta.db_table} ({names}) VALUES ({marks})", rows)
 
 
-def replace(changes: Collection[Change]) -> None:
+def replace(changes: Collection[CallCorrection]) -> None:
     """Write these rows anew, and move the sums of their hours by the difference."""
     for row, _before, after in changes:
         for column, value in row_of(after).items():

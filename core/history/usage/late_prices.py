@@ -50,13 +50,13 @@ def _price(book: PriceBook, provider: str, model: str) -> int:
 
 
 def _price_rows(book: PriceBook, rows: list[LLMCall]) -> int:
-    changed: list[history.Change] = []
+    changed: list[history.CallCorrection] = []
     touched: set[date] = set()
     for row in rows:
         before, after = call_of(row), call_of(row)
         after.price(book)
         if after.book is not None:
-            changed.append(history.Change(row, before, after))
+            changed.append(history.CallCorrection(row, before, after))
             touched.add(before.at.date())
     history.replace(changed)
     history.touch(touched)

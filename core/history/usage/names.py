@@ -6,10 +6,10 @@ from django.db.models import Exists, OuterRef
 
 from core.models import CallName, LLMCall
 from core.usage.call import Call, call_of
-from core.usage.telling import OneCall, names_of
+from core.usage.telling import CallTellings, names_of
 
 
-class Names:
+class CallNames:
     """The names of the calls that a batch tells of, as they were before it."""
 
     def __init__(self, told: Iterable[Call]) -> None:
@@ -19,15 +19,15 @@ class Names:
         self._stand: dict[str, str] = {}
         self._renamed: dict[str, str] = {}
 
-    def held(self) -> list[OneCall]:
+    def held(self) -> list[CallTellings]:
         """The recorded calls, oldest first."""
         others: dict[str, list[str]] = {call_id: [] for call_id in self.rows}
         for name, call_id in self._known.items():
             others.get(call_id, []).append(name)
         rows = sorted(self.rows.values(), key=lambda row: row.pk)
-        return [OneCall([call_of(row)], others[row.call_id]) for row in rows]
+        return [CallTellings([call_of(row)], others[row.call_id]) for row in rows]
 
-    def stand_for(self, call_id: str, one: OneCall) -> None:
+    def stand_for(self, call_id: str, one: CallTellings) -> None:
         """All names of this call are of the row with this id from now on."""
         self._stand |= dict.fromkeys(one.names - {call_id}, call_id)
         self._renamed |= {held.call_id: call_id for held in one.held if held.call_id != call_id}

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from core.history.atomic_file import atomic_file
 from core.history.audit import entries
 from core.history.people.actor import acted
 from core.history.proof.json_lines import Selection, pieces
-from core.history.whole_file import whole_file
 from core.values.json import storable
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 sys.stdout.write(piece)
             return
         try:
-            with whole_file(options["file"]) as file:
+            with atomic_file(options["file"]) as file:
                 _note(selection, options["file"].name)
                 written = 0
                 for piece in pieces(selection):

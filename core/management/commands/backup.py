@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from core.history.backups import backup
-from core.history.backups.backup import Taken
+from core.history.backups.backup import BackupResult
 from core.management.row_bar import copying
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             taken = backup.take(options["file"], bar.advance, bar.expect)
         self._say(taken)
 
-    def _say(self, taken: Taken) -> None:
+    def _say(self, taken: BackupResult) -> None:
         manifest, chain = taken.manifest, taken.manifest.chain
         self.stdout.write(
             f"{taken.path}: {manifest.rows:,} rows of {len(manifest.parts)} tables, {taken.size:,} bytes.\n"

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 from core.management.demo_fleet import FLEET
 from core.management.demo_mind import PREMIUM_MODELS
-from core.management.supervisor import Part, Supervisor
+from core.management.supervisor import ChildProcess, Supervisor
 from core.store.configuration import configured_url
 
 CRASHED_FOR_SECONDS = 150.0
@@ -30,5 +30,5 @@ class Command(BaseCommand):
             os.environ["TELEMETRY_PREMIUM_MODELS"] = PREMIUM_MODELS
         os.environ["PYTHONPATH"] = str(settings.BASE_DIR)
         command = [sys.executable, "-m", "core.management.demo_fleet"]
-        parts = [Part(name, [*command, name], first_pause=CRASHED_FOR_SECONDS) for name in FLEET]
+        parts = [ChildProcess(name, [*command, name], first_pause=CRASHED_FOR_SECONDS) for name in FLEET]
         Supervisor(parts, lambda text: None).run()

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from core.history.backups import moving, tables
-from core.history.backups.moving import SOURCE, TARGET, Moved
+from core.history.backups.moving import SOURCE, TARGET, MoveResult
 from core.history.backups.tables import CannotCopy
 from core.history.database.url import database
 from core.management.row_bar import copying
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             connections[TARGET].close()
         self._say(moved)
 
-    def _say(self, moved: Moved) -> None:
+    def _say(self, moved: MoveResult) -> None:
         self.stdout.write(
             f"Moved {moved.rows} rows of {moved.tables} tables, and read all of them back.\n"
             f"The audit chain has {moved.chain.entries} entries; its last hash is {moved.chain.hash}.\n"

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from core.history.backups import restore
-from core.history.backups.restore import Restored
+from core.history.backups.restore import RestoreResult
 from core.management.row_bar import copying
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             done = restore.restore(options["file"], path, bar.advance, bar.expect)
         self._say(done)
 
-    def _say(self, done: Restored) -> None:
+    def _say(self, done: RestoreResult) -> None:
         manifest, chain = done.manifest, done.manifest.chain
         self.stdout.write(
             f"Restored {manifest.rows:,} rows of {len(manifest.parts)} tables from the backup of "

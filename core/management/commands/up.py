@@ -22,7 +22,7 @@ from django.urls import reverse
 
 from core.history.people import first, rights
 from core.management.old_tables import refuse_old_tables
-from core.management.supervisor import Part, Revival, Supervisor
+from core.management.supervisor import ChildProcess, Revival, Supervisor
 from core.store import embedded
 
 DEMO_PEOPLE = {"operator": ["approver", "auditor", "administrator"], "viewer": ["viewer"]}
@@ -49,14 +49,14 @@ class Command(BaseCommand):
         try:
             prepare_environment(server.url if server else settings.REDIS_URL)
             parts = [
-                Part("web", web_command()),
-                Part("recorder", manage("recorder")),
-                Part("worker", manage("worker")),
+                ChildProcess("web", web_command()),
+                ChildProcess("recorder", manage("recorder")),
+                ChildProcess("worker", manage("worker")),
             ]
             passwords = {}
             if options["demo"]:
                 passwords = make_demo_people(settings.TELEMETRY_DATA_DIR)
-                parts.append(Part("demo agents", manage("demo_agents")))
+                parts.append(ChildProcess("demo agents", manage("demo_agents")))
             supervisor = Supervisor(parts, lambda text: self.stderr.write(text))
             started = time.monotonic()
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from core.history.proof import verification
-from core.history.proof.verification import Verdict
+from core.history.proof.verification import VerificationResult
 
 
 class Command(BaseCommand):
@@ -47,14 +47,14 @@ class Command(BaseCommand):
         if not verdict.whole:
             sys.exit(1)
 
-    def _file(self, path: Path, checkpoints: Path | None, selection: bool) -> Verdict:
+    def _file(self, path: Path, checkpoints: Path | None, selection: bool) -> VerificationResult:
         try:
             with path.open(encoding="utf-8", newline="\n") as lines:
                 return verification.verify_lines(lines, checkpoints, selection=selection)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{path} cannot be read: {error}") from error
 
-    def _say(self, verdict: Verdict) -> None:
+    def _say(self, verdict: VerificationResult) -> None:
         for notice in verdict.notices:
             self.stdout.write(f"note: {notice}")
         if verdict.whole:
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         self.stdout.write(f"The record is NOT whole: {found} in {verdict.entries:,} entries")
 
 
-def with_bar(work: Callable[[verification.Progress], Verdict]) -> Verdict:
+def with_bar(work: Callable[[verification.Progress], VerificationResult]) -> VerificationResult:
     """Do the work, below a bar that shows how far it is, on a terminal alone."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -4,8 +4,8 @@ Each name stands twice, so that type checkers take it for one that this room giv
 """
 
 from .commands import Answer as Answer
+from .commands import CollectionMark as CollectionMark
 from .commands import End as End
-from .commands import Mark as Mark
 from .commands import Question as Question
 from .commands import cancel as cancel
 from .commands import cancel_lost as cancel_lost

@@ -13,7 +13,7 @@ from ...values.approvals import (
     EVENT_OF_END,
     LOST_REASON,
     NO_DEADLINE_MS,
-    mark_of,
+    approval_mark,
     status_of_answer,
 )
 from ...values.digests import edited_digest, request_digest
@@ -55,7 +55,7 @@ class Question(NamedTuple):
         return repr(NO_DEADLINE_MS / 1000 if self.seconds == math.inf else self.seconds)
 
 
-class Mark(NamedTuple):
+class CollectionMark(NamedTuple):
     """That an outcome is in an asker's hands: since when, and under which claim or ''. `first`: since this call."""
 
     first: bool
@@ -228,19 +228,19 @@ def extend(
     )
 
 
-def collect(keys: Keys, request_id: str, claim: str = "") -> Command[Mark | None]:
+def collect(keys: Keys, request_id: str, claim: str = "") -> Command[CollectionMark | None]:
     """Mark that an asker holds the outcome: the mark that stands, or None where the server has none to read."""
     script_keys = [keys.approval_request(request_id), keys.outbox, keys.installation]
     return Command(SCRIPTS["approvals/collect"], script_keys, [request_id, claim], _mark)
 
 
-def _mark(reply: list[bytes]) -> Mark | None:
+def _mark(reply: list[bytes]) -> CollectionMark | None:
     if not reply:
         return None
     first, collected_ms, *texts = reply
     claim, channel, agent_id, key = (text.decode(errors="replace") for text in texts)
     try:
-        return Mark(first == b"1", at(collected_ms), claim, channel, agent_id, key)
+        return CollectionMark(first == b"1", at(collected_ms), claim, channel, agent_id, key)
     except ODD as error:
         logger.warning("set aside: when an outcome was collected: %s", error)
         return None
@@ -253,7 +253,7 @@ def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
     collected (it had this end without the mark), unknown, ended (it has an end) or changed (it is another request).
     """
     event_type = EVENT_OF_END.get(end.status, APPROVAL_DECIDED)
-    said = [end.status, mark_of(end.status, end.answer), end.responder, end.reason]
+    said = [end.status, approval_mark(end.status, end.answer), end.responder, end.reason]
     args: list[Argument] = [end.request_id, end.digest, event_type, *said]
     args += [round(end.ended_at.timestamp() * 1000), end.decision_id, end.channel, "1" if lost else ""]
     collected_ms = "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000)

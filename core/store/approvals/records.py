@@ -114,7 +114,7 @@ def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord |
     return _parsed_or_none(request_id, reply), at(milliseconds_of(time))
 
 
-class Read(NamedTuple):
+class ReadResult(NamedTuple):
     """A request, or what is wrong with it, at the server's `now`.
 
     rights: their version, '' where unknown. listened_at: when a call over HTTP last waited for it, if one did.
@@ -126,10 +126,10 @@ class Read(NamedTuple):
     listened_at: datetime | None = None
 
 
-def read_request(store: Store, request_id: str) -> Read:
+def read_request(store: Store, request_id: str) -> ReadResult:
     """The request and what stands beside it, in one round trip."""
     if not valid_id(request_id):
-        return Read(None, datetime.now(UTC))
+        return ReadResult(None, datetime.now(UTC))
     time, reply, rights, left = store.read_many(
         [
             ["TIME"],
@@ -144,7 +144,7 @@ def read_request(store: Store, request_id: str) -> Read:
         record: RequestRecord | MalformedRecord | None = _parsed_or_none(request_id, reply)
     except MalformedRecord as error:
         record = error
-    return Read(record, now, version, last_listened(left, now))
+    return ReadResult(record, now, version, last_listened(left, now))
 
 
 def read_asker(store: Store, request_id: str) -> str | None:

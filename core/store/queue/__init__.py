@@ -64,7 +64,7 @@ def queue_store() -> Store:
 
 def read_queue(name: str) -> QueueState:
     """How a queue stands: one round trip. StoreUnavailable when its Redis is away."""
-    waiting, running, workers, failed, finished = asked(
+    waiting, running, workers, failed, finished = read_replies(
         ["LLEN", f"{PREFIX}:queue:{name}"],
         ["ZCARD", f"{PREFIX}:wip:{name}"],
         ["SCARD", f"{PREFIX}:workers:{name}"],
@@ -77,7 +77,7 @@ def read_queue(name: str) -> QueueState:
 
 def failed_ids(name: str) -> set[str]:
     """The ids of the failed jobs of a queue. StoreUnavailable when its Redis is away."""
-    [failed] = asked(["ZRANGE", f"{PREFIX}:failed:{name}", "0", "-1"])
+    [failed] = read_replies(["ZRANGE", f"{PREFIX}:failed:{name}", "0", "-1"])
     return {job_id.decode(errors="replace") for job_id in failed}
 
 
@@ -86,14 +86,14 @@ def had_failed(name: str, job_id: str) -> bool:
     series, number = _of_series(job_id.encode())
     failed, finished = (
         max((of for its, of in map(_of_series, ids) if its == series and of < number), default=-1)
-        for ids in asked(
+        for ids in read_replies(
             *(["ZRANGE", f"{PREFIX}:{kind}:{name}", "0", "-1"] for kind in ("failed", "finished"))
         )
     )
     return failed > finished
 
 
-def asked(*commands: list[str]) -> list[Any]:
+def read_replies(*commands: list[str]) -> list[Any]:
     """Replies in one round trip. StoreUnavailable when Redis is away, or refuses one of these."""
     replies = queue_store().read_many(commands)
     refuse_errors("the queue", *replies)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...values.pairs import pairs
-from . import PREFIX, asked, queue_store
+from . import PREFIX, queue_store, read_replies
 
 STATES = {"queued": "waiting", "started": "running", "failed": "failed", "finished": "finished"}
 """RQ's words for the states that our jobs have, and ours."""
@@ -60,11 +60,11 @@ def read_jobs(name: str, state: str, first: int, most: int) -> JobList:
     )
     keys = {"waiting": waiting, "running": wip, "failed": failed, "finished": finished}
     cards = (["ZCARD", key] for key in (wip, failed, finished))
-    numbers = asked(["LLEN", waiting], *cards, ["SCARD", workers])
+    numbers = read_replies(["LLEN", waiting], *cards, ["SCARD", workers])
     counts = dict(zip(keys, map(int, numbers), strict=False))
     first = max(0, min(first, (counts[state] - 1) // most * most))
     command = "LRANGE" if state == "waiting" else "ZREVRANGE"
-    [entries] = asked([command, keys[state], str(first), str(first + most - 1)])
+    [entries] = read_replies([command, keys[state], str(first), str(first + most - 1)])
     ids = [entry.decode(errors="replace").partition(":")[0] for entry in entries]
     return JobList(counts, int(numbers[-1]), first, _read_each(name, ids))
 

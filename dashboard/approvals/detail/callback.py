@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Line:
+class CallbackLine:
     """One telling for a reader. address: without its secrets. at: when it was taken, given up, or is tried next."""
 
     request_id: UUID
@@ -35,7 +35,7 @@ class Line:
     may_be_sent: bool
 
     @classmethod
-    def of(cls, row: Callback) -> "Line":
+    def of(cls, row: Callback) -> "CallbackLine":
         """As it stands."""
         fails = row.state == Callback.State.DUE and bool(row.error)
         state = "fails" if fails else row.state
@@ -45,9 +45,9 @@ class Line:
         return cls(row.request_id, address, state, words.TELLING[state], at, row.tries, row.error, ended)
 
 
-def line_of(row: Callback | None) -> Line | None:
+def line_of(row: Callback | None) -> CallbackLine | None:
     """The same where there is none."""
-    return None if row is None else Line.of(row)
+    return None if row is None else CallbackLine.of(row)
 
 
 @require_POST

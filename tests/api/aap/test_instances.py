@@ -16,7 +16,7 @@ from django.utils import timezone
 from core import ApprovalGate
 from core.api.throttle import Throttle
 from core.history.callbacks import messages, sending
-from core.history.people.tokens import FLEET_LENGTH, Wanted
+from core.history.people.tokens import FLEET_LENGTH, TokenSpec
 from core.history.protocol import instances as kept
 from core.history.protocol.values import digest_of
 from core.models import AgentToken, Callback, ProtocolInstance
@@ -133,8 +133,8 @@ def test_a_fleets_beginning_stands_whole_in_the_names_of_its_instances(speaking)
 def test_a_beginning_that_leaves_an_instance_no_name_of_its_own_provisions_nothing(speaking):
     too_long = "f" * (FLEET_LENGTH + 1)
     with pytest.raises(ValueError, match="with provision, agent must have 1 to 246 characters, not 247"):
-        Wanted("fleet", too_long, True, ("provision",), 1).checked()
-    assert Wanted("fleet", too_long, True, ("ask",), 1).checked()
+        TokenSpec("fleet", too_long, True, ("provision",), 1).checked()
+    assert TokenSpec("fleet", too_long, True, ("ask",), 1).checked()
     made_before = speaking("fleet", "provision", is_prefix=True)
     AgentToken.objects.update(agent=too_long)
     answer = post(made_before, {"instance_name": "codex laptop"})

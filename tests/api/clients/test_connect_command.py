@@ -16,7 +16,7 @@ from core.cli import main
 from core.cli.agents import device
 from core.history.agents import devices
 from core.history.people import tokens
-from core.history.people.tokens import Wanted
+from core.history.people.tokens import TokenSpec
 from core.models import AgentToken
 from tests.api.clients.conftest import waiting
 from tests.api.model_stub import Handler, model
@@ -89,7 +89,7 @@ def machine(tmp_path, monkeypatch):
 @pytest.fixture
 def given(machine, site, owner):
     """The machine with a token, as the command kept it before its names were those of a program."""
-    _token, secret = tokens.make(owner, Wanted("x", "ann-laptop", False, ("ask", "beat", "usage"), 30))
+    _token, secret = tokens.make(owner, TokenSpec("x", "ann-laptop", False, ("ask", "beat", "usage"), 30))
     machine.token_file.parent.mkdir(parents=True)
     machine.token_file.write_text(f"AGENT_SITE={site}\nAGENT_TOKEN={secret}\nAGENT_ASKS=*\n")
     machine.token_file.chmod(0o600)

@@ -82,7 +82,7 @@ def test_a_database_that_is_away_is_a_no_that_says_nothing_of_it(call, monkeypat
         raise OperationalError("db.internal:5432 is away")
 
     monkeypatch.setattr(bearers, "KNOWN_SECONDS", 0.0)
-    monkeypatch.setattr(tokens, "good_of", away)
+    monkeypatch.setattr(tokens, "valid_digests", away)
     answer = call("ask_human", {"question": "May I?"})
     assert (answer["status"], answer["approved"]) == ("unavailable", False)
     asked = call("approve", {"tool_name": "Bash", "input": {}})

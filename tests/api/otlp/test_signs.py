@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from core import HeartbeatCoordinator
-from core.api.living import Beating
+from core.api.living import RunRegistry
 from core.api.otlp import receiving
-from core.api.otlp.signs import HEARD_BY, Signs, Who
+from core.api.otlp.signs import HEARD_BY, Signs, TelemetryRun
 from core.models import AgentRun
 from telemetry_site.asgi import door
 from tests.api.otlp.exports import logs
@@ -59,14 +59,14 @@ def test_who_beats_by_itself_or_has_just_ended_is_left_alone(post, ended):
 
 
 def test_between_exports_it_is_kept_alive_and_after_long_silence_its_run_ends(clean_redis, recorder, soon):
-    signs = Signs(Beating(), linger=0.4, pause=0.2)
-    signs.hear(Who(1, "exporter", "s-1"), "Bash")
+    signs = Signs(RunRegistry(), linger=0.4, pause=0.2)
+    signs.hear(TelemetryRun(1, "exporter", "s-1"), "Bash")
     seen = HeartbeatCoordinator()
     first = seen.get_agent_status("exporter").last_beat
     soon(lambda: seen.get_agent_status("exporter").last_beat > first)
     soon(lambda: not seen.is_agent_alive("exporter"))
     soon(lambda: AgentRun.objects.filter(agent_id="exporter", status="silent").count() == 1)
-    signs.hear(Who(1, "exporter", "s-1"), "Edit")
+    signs.hear(TelemetryRun(1, "exporter", "s-1"), "Edit")
     assert seen.get_agent_status("exporter").current_task == "Edit"
     signs.forget()
 

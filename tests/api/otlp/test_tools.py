@@ -3,7 +3,7 @@
 import pytest
 
 from core.models import AuditEntry
-from dashboard.approvals.page import Step
+from dashboard.approvals.page import HistoryStep
 from tests.api.otlp.exports import logs, spans
 from tests.waiting import wait_until
 
@@ -45,7 +45,7 @@ def test_a_request_hears_once_whether_its_tool_ran_failed_or_never_ran(post, age
                      alone: "tool.failed"}  # fmt: skip
     assert AuditEntry.objects.filter(kind__startswith="tool.").count() == 4
     assert others not in kinds
-    step = Step.of(told[asked["a"]])
+    step = HistoryStep.of(told[asked["a"]])
     assert (step.what, step.why.partition(",")[0]) == ("Then the tool ran", "Bash")
 
 

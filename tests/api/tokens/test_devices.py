@@ -139,7 +139,7 @@ def test_who_has_a_network_of_ipv6_is_one_and_takes_nobody_elses_place(clean_red
     said = ("ann-laptop", "ann-laptop", ("ask",), "agent-telemetry 1")
     for number in range(devices.OPEN_FROM_ONE):
         devices.begin(*said, f"2001:db8:1:2::{number:x}")
-    with pytest.raises(devices.TooMany):
+    with pytest.raises(devices.TooManyCodes):
         devices.begin(*said, "2001:db8:1:2:ffff::1")
     devices.begin(*said, "2001:db8:1:3::1")
     devices.begin(*said, "192.0.2.1")
@@ -157,7 +157,7 @@ def test_a_network_that_holds_all_places_gives_up_its_oldest_to_who_holds_less(
     assert devices.fetch(taken[0][1]).word == "over"
     assert [devices.fetch(secret).word for _code, secret in mine] == ["waiting"] * 3
     for address in ("192.0.2.1", network.format(99)):  # each holds its half, and takes none from the other
-        with pytest.raises(devices.TooMany):
+        with pytest.raises(devices.TooManyCodes):
             devices.begin(*said, address)
     devices.begin(*said, "203.0.113.1")
 

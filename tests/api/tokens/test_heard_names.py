@@ -6,12 +6,12 @@ import pytest
 from django.utils import timezone
 
 from core.history.people import tokens
-from core.history.people.tokens import HeardElsewhere, Wanted
+from core.history.people.tokens import HeardElsewhere, TokenSpec
 from core.history.recorder.recorder import Recorder
 from core.models import AgentOwner, AgentRun, AgentToken, AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
-WANTED = Wanted("my laptop", "deployer", False, ("ask",), 30)
+WANTED = TokenSpec("my laptop", "deployer", False, ("ask",), 30)
 
 
 @pytest.fixture

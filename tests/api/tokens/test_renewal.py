@@ -8,13 +8,13 @@ from django.utils import timezone
 from core.api import bearers, streams
 from core.history.agents import renewal
 from core.history.people import tokens
-from core.history.people.tokens import NotYours, Wanted
+from core.history.people.tokens import NotYours, TokenSpec
 from core.models import AgentOwner, AgentToken, AuditEntry
 from telemetry_site.asgi import door
 from tests.waiting import PATIENCE, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
-WANTED = Wanted("my laptop", "deployer", False, ("ask", "beat"), 30)
+WANTED = TokenSpec("my laptop", "deployer", False, ("ask", "beat"), 30)
 
 
 def rotate(client, secret=""):
@@ -58,7 +58,7 @@ def test_what_signs_callbacks_stands_nowhere_and_what_an_earlier_version_kept_is
     for secret, digest, stored in zip((old, new), said, kept, strict=True):
         bearer = tokens.bearer(secret, timezone.now())
         assert (bearer.said, bearer.digest) == (digest, stored)
-        assert tokens.good_of([stored], timezone.now()) == {stored}
+        assert tokens.valid_digests([stored], timezone.now()) == {stored}
     assert AgentToken.objects.values_list("previous_digest", "digest").get() == kept
 
 

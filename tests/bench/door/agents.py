@@ -37,8 +37,8 @@ import django; django.setup()
 from django.contrib.auth.models import Group, User
 from core.history.people import tokens
 user = User.objects.create_user("owner"); user.groups.add(Group.objects.get(name="administrator"))
-print(tokens.make(user, tokens.Wanted("fleet", "pod-", True, tokens.SCOPES, 30))[1])
-print(tokens.make(user, tokens.Wanted("laptop", "laptop", False, tokens.SCOPES, 30, "prompted"))[1])
+print(tokens.make(user, tokens.TokenSpec("fleet", "pod-", True, tokens.SCOPES, 30))[1])
+print(tokens.make(user, tokens.TokenSpec("laptop", "laptop", False, tokens.SCOPES, 30, "prompted"))[1])
 """
 
 

@@ -17,7 +17,7 @@ from django.contrib.auth.models import User
 from core.history.people import tokens
 user = User.objects.get(username="owner")
 for number in range({TOKENS}):
-    print(tokens.make(user, tokens.Wanted("stream", f"stream-{{number}}", False, tokens.SCOPES, 30))[1])
+    print(tokens.make(user, tokens.TokenSpec("stream", f"stream-{{number}}", False, tokens.SCOPES, 30))[1])
 """
 
 

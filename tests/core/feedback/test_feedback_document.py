@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from core import FeedbackLoop
-from core.feedback.advice import LEVEL, STAKES, Bars
+from core.feedback.advice import LEVEL, STAKES, RatingThresholds
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs/agents/feedback.md").read_text()
@@ -27,7 +27,7 @@ def test_the_example_runs_and_prints_what_the_text_says(url):
 
 
 def test_the_numbers_of_the_rule_are_those_of_the_code():
-    bars = Bars()
+    bars = RatingThresholds()
     assert f"below {bars.low} |" in TEXT
     assert f"| above {bars.high} |" in TEXT
     assert f"above {bars.lower_tier};" in TEXT

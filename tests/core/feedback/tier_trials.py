@@ -8,10 +8,10 @@ import statistics
 from collections.abc import Callable
 
 from core import ModelTier
-from core.feedback.advice import Bars, judge
+from core.feedback.advice import RatingThresholds, judge
 
 CHEAP, CAPABLE, PREMIUM = ModelTier
-BARS = Bars()
+BARS = RatingThresholds()
 Source = Callable[[], float]
 
 

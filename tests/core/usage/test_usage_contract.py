@@ -152,7 +152,7 @@ def day_before(days: int) -> int:
 def count_on(url: str, us: int, cost: int) -> None:
     """Count a call of another day, through the script that counts all."""
     store = open_store(url)
-    batch = usage.Batch(f"{us:032d}", 0, 1)
+    batch = usage.CallBatch(f"{us:032d}", 0, 1)
     batch.add("", us, {"calls": 1, "cost": cost}, "{}")
     usage.ship(store, batch, store.time_ms(), 90)
 

@@ -132,7 +132,7 @@ def test_a_lost_answer_counts_once(make_tracker, proxy):
 def test_a_batch_sent_again_counts_nothing_and_says_how_far_it_was(url):
     store = open_store(url)
     for counted in (2, 0, 0):
-        batch = usage.Batch("ab" * 16, 0, 700)
+        batch = usage.CallBatch("ab" * 16, 0, 700)
         for number in range(2):
             batch.add("", 1_790_000_000_000_000 + number, {"calls": 1}, f'{{"n":{number}}}')
         assert usage.ship(store, batch, store.time_ms(), 9000) == (700, counted)

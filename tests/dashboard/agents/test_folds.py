@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.agents.folds import beginning_of, folded
-from dashboard.agents.look import Agents
+from dashboard.agents.folds import folded, shared_prefix
 from dashboard.agents.row import AgentRow
+from dashboard.agents.state_counts import AgentCounts
 
 pytestmark = pytest.mark.anywhere
 NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
@@ -36,7 +36,7 @@ def row(agent_id: str, state: str, *, away: bool = False) -> AgentRow:
     ],
 )
 def test_a_name_begins_with_what_nobody_made_up(name, beginning):
-    assert beginning_of(name) == beginning
+    assert shared_prefix(name) == beginning
 
 
 def test_three_dead_of_one_beginning_are_one_line_and_two_are_two():
@@ -58,10 +58,10 @@ def test_the_living_are_never_folded():
 def test_those_that_need_a_look_are_counted_by_state():
     lost = [row(f"a{n}", "lost") for n in range(100)]
     others = [row("s", "stuck"), row("l", "late"), row("d", "doubled"), row("f", "failed"), row("w", "alive")]
-    agents = Agents.of_rows([*lost, *others])
+    agents = AgentCounts.of_rows([*lost, *others])
     assert (agents.needing, agents.counts["lost"], agents.counts["stuck"]) == (104, 100, 1)
 
 
 def test_those_put_away_are_not_counted():
-    agents = Agents.of_rows([row("a", "lost", away=True), row("b", "alive")])
+    agents = AgentCounts.of_rows([row("a", "lost", away=True), row("b", "alive")])
     assert agents.total == 1

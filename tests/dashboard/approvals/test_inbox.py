@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from core import ApprovalGate
 from core.history.approvals.answers import release
 from core.history.people import tokens
-from core.history.people.tokens import Wanted
+from core.history.people.tokens import TokenSpec
 from core.history.search.words import lines_in
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent
 from dashboard.approvals import unusual
@@ -394,7 +394,7 @@ def test_a_thousand_that_wait_cost_what_ten_do_and_leave_the_page_small(gate, re
 def test_the_names_of_a_fleet_share_its_turns_so_that_no_token_hides_others(gate, signed_in, make_user):
     client, boss = signed_in("approver"), make_user("boss", "viewer", "administrator")
     for agent, begins in (("fleet-", True), ("fleet-known", False)):
-        tokens.make(boss, Wanted(agent, agent, begins, ("ask",), 1))
+        tokens.make(boss, TokenSpec(agent, agent, begins, ("ask",), 1))
     for number in range(PAGE_LINES + 1):
         ApprovalGate(gate._store, f"fleet-{number}").open_request("spam", {"n": number}, timeout=60)
     others = ("deployer", "fleet-known", "fleet")

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from core import ApprovalGate
-from dashboard.approvals import known
+from dashboard.approvals import known_names
 from tests.dashboard.display.markup import parse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 @pytest.fixture(autouse=True)
 def _read_anew(monkeypatch):
-    monkeypatch.setattr(known, "SECONDS", 0.0)
+    monkeypatch.setattr(known_names, "SECONDS", 0.0)
 
 
 def warnings_on(client, address: str) -> str:

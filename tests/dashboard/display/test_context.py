@@ -6,7 +6,7 @@ import pytest
 
 from core.values.secrets import masked_json
 from dashboard.display import code
-from dashboard.display.context import Drawn, draw_or_none, whole_tree
+from dashboard.display.context import DrawnTree, draw_or_none, whole_tree
 from dashboard.display.text import marked
 from tests.dashboard.display.markup import Element, parse
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anywhere
 ROOM = 1_500_000
 
 
-def drawn(now: object, before: object = None) -> Drawn:
+def drawn(now: object, before: object = None) -> DrawnTree:
     text = json.dumps(now, ensure_ascii=False)
     old = None if before is None else json.dumps(before, ensure_ascii=False)
     found = draw_or_none(masked_json(text).text, text, old and (masked_json(old).text, old), ROOM)

@@ -165,7 +165,7 @@ def test_of_many_requests_at_once_three_are_taken(signed_in, person, background)
     def ask_for_one() -> bool:
         try:
             return bool(jobs.request_export(user, "audit"))
-        except exports.TooMany:
+        except exports.TooManyExports:
             return False
         finally:
             connection.close()

@@ -10,7 +10,7 @@ from dashboard.approvals.page import SHOWN_ENDED, recently_ended
 from dashboard.live import fragments
 from dashboard.live.doorbells import AGENTS, LIVE, agent
 from dashboard.live.page import live_page
-from dashboard.live.state import MOST_TOLD, LiveState, Message
+from dashboard.live.state import MOST_TOLD, LiveState, PageMessage
 from tests.dashboard.live.frames import Page
 from tests.waiting import wait_until
 
@@ -47,7 +47,7 @@ def drain(state: LiveState, page: Page) -> None:
             return
 
 
-def verified(state: LiveState) -> list[Message]:
+def verified(state: LiveState) -> list[PageMessage]:
     """Read everything again as the follower does."""
     state.begin_verification()
     return state.verify(recently_ended())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.history.people.accounts import Vanished
+from core.history.people.accounts import DeletedMeanwhile
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from tests.dashboard.outages.refusing_databases import full, locked, read_only, without_tables
 from tests.live_record import live_record
@@ -74,7 +74,9 @@ def test_signing_in_while_nothing_can_be_written_says_so_too(client, person):
 def test_what_somebody_else_was_faster_with_is_a_page_that_says_so(rf, db):
     from dashboard.middleware import AnswersWhenAway
 
-    page = AnswersWhenAway(lambda _request: None).process_exception(rf.post("/"), Vanished("ann was deleted"))
+    page = AnswersWhenAway(lambda _request: None).process_exception(
+        rf.post("/"), DeletedMeanwhile("ann was deleted")
+    )
     assert page.status_code == 409
     assert "Nothing was changed" in page.content.decode()
 

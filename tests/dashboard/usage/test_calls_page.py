@@ -14,7 +14,7 @@ from core.history.usage.reports import DIMENSIONS, costs, totals
 from core.models import AgentHour, LLMCall, UsageHour
 from core.usage.call import call_of
 from dashboard.address import BadAddress
-from dashboard.usage.page import COLOURS, Burn, CostTable, colour_of
+from dashboard.usage.page import COLOURS, CostTable, SpendRate, colour_of
 from dashboard.usage.period import period_of, zone_of
 from tests.dashboard.conftest import queries_of
 from tests.dashboard.test_access_matrix import KINDS, PAGES, status_of
@@ -319,7 +319,7 @@ def test_today_begins_with_the_hour_that_midnight_splits():
     hours = {
         datetime(2026, 11, day, hour, tzinfo=UTC): DOLLAR for day in (20, 21, 22) for hour in (17, 18, 19)
     }
-    burn = Burn.of(hours, min(hours), datetime(2026, 11, 22, 20, 10, tzinfo=UTC), zone)
+    burn = SpendRate.of(hours, min(hours), datetime(2026, 11, 22, 20, 10, tzinfo=UTC), zone)
     assert (burn.cost, burn.by_then, burn.average, burn.days) == (2 * DOLLAR, 2 * DOLLAR, 4 * DOLLAR // 3, 3)
     assert burn.comparison.startswith("Until 01:30: $2.00")
 

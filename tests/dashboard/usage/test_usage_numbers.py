@@ -15,7 +15,7 @@ from core.history.usage.reports import Costs, Share
 from core.usage.savings import SUMS
 from dashboard.address import BadAddress
 from dashboard.display.amounts import percent, short
-from dashboard.usage.page import Burn, Column, CostTable, Savings, colour_of
+from dashboard.usage.page import Column, CostTable, Savings, SpendRate, colour_of
 from dashboard.usage.period import dimension_of, period_of
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -145,7 +145,7 @@ def hours_of(*told: tuple[int, int, int]) -> dict[datetime, int]:
 
 def test_today_is_compared_with_full_hours_of_days_that_had_calls_behind_them():
     hours = hours_of((22, 1, 6), (22, 9, 5), (21, 8, 2), (21, 9, 100), (20, 0, 2))
-    burn = Burn.of(hours, datetime(2026, 11, 20, tzinfo=UTC), NOW)
+    burn = SpendRate.of(hours, datetime(2026, 11, 20, tzinfo=UTC), NOW)
     assert (burn.cost, burn.by_then, burn.average, burn.days) == (11 * DOLLAR, 6 * DOLLAR, 2 * DOLLAR, 2)
     assert burn.per_hour == round(11 * DOLLAR / 9.5)
     assert burn.comparison.replace("\xa0", " ") == (
@@ -155,12 +155,14 @@ def test_today_is_compared_with_full_hours_of_days_that_had_calls_behind_them():
 
 def test_a_comparison_that_would_mean_nothing_is_not_made():
     today = datetime(2026, 11, 22, 8, tzinfo=UTC)
-    assert Burn.of(hours_of((22, 8, 1)), today, NOW).comparison == "No earlier day to compare with."
-    assert Burn.of({}, None, NOW).average is None
-    midnight = Burn.of(hours_of((21, 8, 1)), today - timedelta(days=3), NOW.replace(hour=0, minute=5))
+    assert SpendRate.of(hours_of((22, 8, 1)), today, NOW).comparison == "No earlier day to compare with."
+    assert SpendRate.of({}, None, NOW).average is None
+    midnight = SpendRate.of(hours_of((21, 8, 1)), today - timedelta(days=3), NOW.replace(hour=0, minute=5))
     assert midnight.per_hour is None
     assert midnight.comparison == "Compared with the days before from 01:00 UTC on."
-    assert "nothing until then" in Burn.of(hours_of((22, 8, 1)), today - timedelta(days=3), NOW).comparison
+    assert (
+        "nothing until then" in SpendRate.of(hours_of((22, 8, 1)), today - timedelta(days=3), NOW).comparison
+    )
 
 
 def luminance(colour: str) -> float:

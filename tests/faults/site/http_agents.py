@@ -19,7 +19,7 @@ def fleet(result: str) -> None:
 
     owner, _created = User.objects.get_or_create(username=OWNER)
     owner.groups.add(Group.objects.get(name="administrator"))
-    wanted = tokens.Wanted("a trial", "web-", True, ("ask",), 30)
+    wanted = tokens.TokenSpec("a trial", "web-", True, ("ask",), 30)
     tell(result, tokens.make(User.objects.get(pk=owner.pk), wanted)[1])
 
 

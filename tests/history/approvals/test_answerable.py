@@ -9,7 +9,7 @@ from core import ApprovalGate, StoreRefused
 from core.approvals import asking
 from core.history import health
 from core.history.approvals import answerable
-from core.history.approvals.answerable import Pair
+from core.history.approvals.answerable import KindAndAgent
 from core.history.approvals.policy import powers_of
 from core.history.checks import check_direct_answers
 from core.history.recorder.recorder import Recorder
@@ -142,13 +142,13 @@ def test_the_longest_beginning_counts_and_a_name_of_its_own_before_it(maria, mak
     AgentOwner.objects.create(agent="a-", is_prefix=True, person=john)
     AgentOwner.objects.create(agent="a-b-", is_prefix=True, person=maria)
     for agent in ("a-1", "a-2", "a-b-1", "a-b-2", "b"):
-        expected = not answerable.read().can_approve(Pair("deploy", agent))
+        expected = not answerable.read().can_approve(KindAndAgent("deploy", agent))
         assert bool(warning("deploy", agent)) == expected, agent
     both = Team.objects.create(name="both")
     both.people.set([maria, john])
     AgentOwner.objects.create(agent="a-b-", is_prefix=True, team=both)
     for agent in ("a-1", "a-2", "a-b-1", "a-b-2", "b"):
-        expected = not answerable.read().can_approve(Pair("deploy", agent))
+        expected = not answerable.read().can_approve(KindAndAgent("deploy", agent))
         assert bool(warning("deploy", agent)) == expected, agent
 
 
@@ -174,7 +174,7 @@ def test_it_is_the_one_answer_to_who_may_decide(maria, make_user):
     approvers = answerable.read()
     for kind in ("pay", "deploy", "fire"):
         for agent in ("robot-1", "robot-2", "cleaner", "other", "maria", "pump"):
-            pair = Pair(kind, agent)
+            pair = KindAndAgent(kind, agent)
             assert approvers.can_approve(pair) == any(
                 powers_of(one).verdict(pair).allowed for one in people
             ), pair

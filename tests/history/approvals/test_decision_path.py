@@ -13,7 +13,7 @@ from core import ApprovalGate, DecisionUnconfirmed, StoreUnavailable
 from core.approvals import deciding
 from core.approvals.request import Decision
 from core.history.approvals import decisions
-from core.history.approvals.alarms import Altered
+from core.history.approvals.alarms import AlteredRequest
 from core.history.approvals.decisions import NotAllowed
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import Answer
@@ -164,7 +164,7 @@ def test_a_digest_that_is_not_what_stands_there_decides_nothing(gate, maria, dec
 def test_a_context_changed_behind_the_page_decides_nothing(gate, raw, maria, decide):
     request = gate.open_request("pay", {"amount": 5})
     raw.hset("{telemetry}:approvals:request:" + request.request_id, "context", '{"amount":5000}')
-    with pytest.raises(Altered):
+    with pytest.raises(AlteredRequest):
         decide(maria, request.request_id)
     assert live_record(gate, request.request_id).status == "pending"
     assert not DecisionIntent.objects.exists()

@@ -17,7 +17,14 @@ from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import Answer
 from core.values import ed25519
 from core.values.digests import request_digest
-from core.values.signature import Said, Signature, key_id, message, parse_signature, public_key_text
+from core.values.signature import (
+    Signature,
+    SignaturePayload,
+    key_id,
+    message,
+    parse_signature,
+    public_key_text,
+)
 from tests.live_record import live_record
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_key")]
@@ -61,7 +68,7 @@ class Attack:
         return live_record(self.gate, other.request_id).signature
 
     def own_signature(self, key: Ed25519PrivateKey, name: str | None = None) -> str:
-        said = Said(self.id, self.request.digest, "approved", "maria", "because")
+        said = SignaturePayload(self.id, self.request.digest, "approved", "maria", "because")
         moment, id_ = int(time.time() * 1000), name or key_id(key.public_key().public_bytes_raw())
         return str(Signature(id_, moment, key.sign(message(said, id_, moment))))
 
@@ -213,7 +220,7 @@ def test_after_a_rotation_agents_take_what_any_of_their_keys_signed(settings, ow
 
 
 def test_what_was_signed_after_the_deadline_that_redis_told_is_no_yes(own_key):
-    said = Said(str(uuid.uuid4()), "d" * 64, "approved", "maria", "")
+    said = SignaturePayload(str(uuid.uuid4()), "d" * 64, "approved", "maria", "")
     moment = live_moment = time.time()
     written = signing.sign(said, _moment(live_moment))
     proof = Proof(signing.keyring().known, said.digest, round(moment * 1000))
@@ -255,7 +262,9 @@ def test_without_a_key_all_is_as_before_and_nobody_says_verified(attack, gate):
 
 
 def test_a_signature_has_one_form(own_key):
-    written = signing.sign(Said("r", "d", "approved", "maria", "two\nlines"), _moment(1_800_000_000))
+    written = signing.sign(
+        SignaturePayload("r", "d", "approved", "maria", "two\nlines"), _moment(1_800_000_000)
+    )
     assert str(parse_signature(written)) == written
     assert parse_signature(other_last_character(written)) is None
     for changed in ("2" + written[1:], written + "=", written[:-1], base64.b64encode(b"x").decode(), ""):

@@ -9,9 +9,9 @@ from django.core.management import call_command
 from core import ApprovalGate
 from core.history.approvals import answerable, decisions, policy
 from core.history.approvals.decisions import NotAllowed
-from core.history.approvals.policy import Given, powers_of
+from core.history.approvals.policy import AnswerEvidence, powers_of
 from core.history.people import tokens
-from core.history.people.tokens import Wanted
+from core.history.people.tokens import TokenSpec
 from core.models import (
     AgentOwner,
     ApprovalType,
@@ -49,7 +49,7 @@ def give(gate):
             approved=approved,
             reason=reason,
             digest=record.digest,
-            given=Given(**given),
+            given=AnswerEvidence(**given),
         )
 
     return answer
@@ -80,7 +80,7 @@ def test_who_holds_a_token_answers_nothing_of_its_agent_also_when_it_is_not_thei
 ):
     ann, ours = make_user("ann", "approver"), team("ours", maria)
     AgentOwner.objects.create(agent="deploy", is_prefix=True, team=ours)
-    token, _secret = tokens.make(maria, Wanted("laptop", "deployer", False, ("ask",), 30))
+    token, _secret = tokens.make(maria, TokenSpec("laptop", "deployer", False, ("ask",), 30))
     assert not AgentOwner.objects.filter(person=maria).exists()
     ours.people.clear()
     record = asked()

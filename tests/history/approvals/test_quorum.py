@@ -8,9 +8,9 @@ from django.db import OperationalError
 
 from core import failpoints
 from core.history.approvals import decisions
-from core.history.approvals.alarms import Altered
+from core.history.approvals.alarms import AlteredRequest
 from core.history.approvals.decisions import NotAllowed
-from core.history.approvals.quorum import Counted, votes_of
+from core.history.approvals.quorum import CountedVote, votes_of
 from core.models import AgentOwner, ApprovalType, AuditEntry, DecisionGrant, DecisionIntent, Vote
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.live_record import live_record
@@ -38,7 +38,7 @@ def test_the_first_approval_decides_nothing_and_the_second_does(two_of, gate, de
     ann, bob, _cem = two_of
     request = gate.open_request("deploy")
     first = decide(ann, request.request_id)
-    assert isinstance(first, Counted)
+    assert isinstance(first, CountedVote)
     assert (first.outcome, first.votes, first.approvers) == ("voted", ("ann",), 2)
     assert live_record(gate, request.request_id).status == "pending"
     assert not DecisionIntent.objects.exists()
@@ -132,7 +132,7 @@ def test_nobody_votes_on_other_bytes_than_were_asked(two_of, gate, raw, decide):
     decide(ann, request.request_id)
     raw.hset("{telemetry}:approvals:request:" + request.request_id, "context", '{"amount":5000}')
     for person, digest in ((bob, seen), (cem, None)):
-        with pytest.raises(Altered):
+        with pytest.raises(AlteredRequest):
             decide(person, request.request_id, digest=digest)
     assert [vote.user for vote in Vote.objects.all()] == [ann]
     assert live_record(gate, request.request_id).status == "pending"

@@ -11,17 +11,17 @@ from django.db import connection
 
 from core.history import exports
 from core.history.approvals import sealing
-from core.history.approvals.precedents import past_of
+from core.history.approvals.precedents import precedents_of
 from core.history.approvals.terms import Scope
 from core.history.backups import backup
 from core.history.backups.restore import restore
 from core.history.checks import check_context_key, check_sealed
 from core.history.proof.verification import verify
 from core.history.search import index
-from core.history.search.find import Question, find
+from core.history.search.find import SearchQuery, find
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import is_sealed, key_of, keys
-from dashboard.approvals import known
+from dashboard.approvals import known_names
 from tests.history.audit.attacker import sql
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.history.backups.emptied import empty_the_database
@@ -78,7 +78,7 @@ def column(request_id: str) -> str:
 
 
 def found(query: str) -> list[str]:
-    return [str(row.pk) for row in find(Question(query), 25).rows]
+    return [str(row.pk) for row in find(SearchQuery(query), 25).rows]
 
 
 def pieces_in_sql() -> list[str]:
@@ -103,10 +103,10 @@ def test_pages_search_rules_and_files_read_it_open(key, ask, maria, client):
     shown = client.get("/record/?q=okapi.py").content.decode()
     assert request_id in shown
     assert "okapi.py</mark>" in shown
-    assert past_of(Scope(True, "payment", "*", ())).looked == 1
-    known._read_at = -known.SECONDS
-    known.refresh()
-    assert known.lookalikes("a", "payment", '{"to": "zebrastripes Iimited"}') != []
+    assert precedents_of(Scope(True, "payment", "*", ())).looked == 1
+    known_names._read_at = -known_names.SECONDS
+    known_names.refresh()
+    assert known_names.lookalikes("a", "payment", '{"to": "zebrastripes Iimited"}') != []
     rows = list(exports._rows("approvals"))
     assert "okapi.py" in rows[0][exports.COLUMNS["approvals"].index("context")]
     assert verify(NOWHERE).problems == []

@@ -6,11 +6,11 @@ import pytest
 
 from core import ApprovalGate
 from core.history.approvals import decisions
-from core.history.approvals.alarms import Altered
+from core.history.approvals.alarms import AlteredRequest
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import Question, request
 from core.store.client import open_store
-from core.store.keys import is_of_another, mark_of, new_request_id
+from core.store.keys import id_prefix_of, is_of_another, new_request_id
 from core.values.digests import request_digest
 from tests.history.audit.chain import kinds_of
 from tests.live_record import live_record
@@ -53,7 +53,7 @@ def test_what_was_changed_in_redis_is_decided_by_nobody_and_recorded_once(
     request_id, key = ask()
     raw.hset(key, mapping=fields)
     for _ in range(2):
-        with pytest.raises(Altered, match="not what the agent asked"):
+        with pytest.raises(AlteredRequest, match="not what the agent asked"):
             decide(maria, request_id, approved=approved)
     assert live_record(gate, request_id).status == "pending"
     assert not DecisionIntent.objects.exists()
@@ -74,7 +74,7 @@ def test_before_it_is_recorded_the_bytes_and_their_field_are_compared(gate, mari
     request_id, key = ask(recorded=False)
     shown = live_record(gate, request_id).digest
     raw.hset(key, "context", SWAPPED)
-    with pytest.raises(Altered):
+    with pytest.raises(AlteredRequest):
         decide(maria, request_id, digest=shown)
     assert live_record(gate, request_id).status == "pending"
 
@@ -133,7 +133,7 @@ def test_ids_of_an_agent_begin_alike_and_are_uuids(gate):
     first, second = (gate.open_request("deploy").request_id for _ in range(2))
     other = ApprovalGate(gate.memory, "Deployer").open_request("deploy").request_id
     assert first != second
-    assert first[:19] == second[:19] == mark_of("deployer") != other[:19]
+    assert first[:19] == second[:19] == id_prefix_of("deployer") != other[:19]
     assert (uuid.UUID(first).version, uuid.UUID(first).variant) == (8, uuid.RFC_4122)
     assert str(uuid.UUID(first)) == first
     assert [is_of_another(first, name) for name in ("deployer", "Deployer")] == [False, True]
@@ -146,7 +146,7 @@ def test_an_id_of_an_earlier_version_is_taken_as_it_is(asked, maria, decide):
 def test_who_asks_in_anothers_name_is_told_on_and_answered_by_nobody(asked, maria, decide, record, gate):
     request_id = asked(new_request_id("mallory"))
     record()
-    with pytest.raises(Altered):
+    with pytest.raises(AlteredRequest):
         decide(maria, request_id)
     assert live_record(gate, request_id).status == "pending"
     assert "approval.altered" in kinds_of(request_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from core.history.audit import entries, guards
-from core.history.proof.verification import Verdict, links, verify
+from core.history.proof.verification import VerificationResult, links, verify
 
 ENTRIES, HEAD = guards.ENTRIES, guards.HEAD
 FAR = 1_000_000
@@ -50,7 +50,7 @@ def without_guards() -> Iterator[None]:
             sql(statement)
 
 
-def after(attack: Callable[[], None], checkpoints: Path) -> Verdict:
+def after(attack: Callable[[], None], checkpoints: Path) -> VerificationResult:
     """What verification finds after an attack; then everything is as it was before."""
     with transaction.atomic():
         with without_guards():

@@ -227,7 +227,7 @@ def test_of_a_record_that_is_not_whole_the_job_keeps_every_backup_and_fails(
     queue = jobs.queue()
     job = queue.enqueue(jobs.backup, failure_ttl=jobs.FAILED_KEPT, retry=Retry(max=2))
     work()
-    made = set(backup.kept(tmp_path))
+    made = set(backup.existing_backups(tmp_path))
     assert good in made
     assert len(made) == 2  # it is not tried again: the second one would be no better
     assert queue.failed_job_registry.get_job_ids() == [job.id]

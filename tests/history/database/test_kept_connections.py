@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from core.history.database.sqlite import kept
+from core.history.database.sqlite import connection_pool
 from core.history.database.sqlite.base import DatabaseWrapper
 
 pytestmark = pytest.mark.anywhere
@@ -16,15 +16,15 @@ pytestmark = pytest.mark.anywhere
 @pytest.fixture(autouse=True)
 def nothing_is_kept() -> Iterator[None]:
     """As in a process in which no site was started yet."""
-    before = kept._at_most
-    kept.keep(0)
+    before = connection_pool._at_most
+    connection_pool.keep(0)
     yield
-    kept.keep(before)
+    connection_pool.keep(before)
 
 
 @pytest.fixture
 def keeping() -> None:
-    kept.keep(1)
+    connection_pool.keep(1)
 
 
 def opened(file: Path) -> sqlite3.Connection:
@@ -40,25 +40,27 @@ def test_a_free_connection_serves_one_more_and_has_nothing_open(tmp_path: Path) 
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT INTO said VALUES ('unfinished')")
 
-    assert kept.give_back(connection, name)
-    assert not kept.give_back(opened(tmp_path / "history.sqlite3"), name)  # there is room for one
-    assert kept.take(name) is connection
-    assert kept.take(name) is None
+    assert connection_pool.give_back(connection, name)
+    assert not connection_pool.give_back(opened(tmp_path / "history.sqlite3"), name)  # there is room for one
+    assert connection_pool.take(name) is connection
+    assert connection_pool.take(name) is None
     assert connection.execute("SELECT count(*) FROM said").fetchone() == (0,)
 
 
 @pytest.mark.usefixtures("keeping")
 def test_a_connection_to_a_file_that_was_replaced_serves_nobody(tmp_path: Path) -> None:
     file = tmp_path / "history.sqlite3"
-    assert kept.give_back(opened(file), str(file))
+    assert connection_pool.give_back(opened(file), str(file))
     opened(tmp_path / "restored").close()
     (tmp_path / "restored").replace(file)
 
-    assert kept.take(str(file)) is None
+    assert connection_pool.take(str(file)) is None
 
 
 def test_nothing_is_kept_where_nobody_asked_for_it(tmp_path: Path) -> None:
-    assert not kept.give_back(opened(tmp_path / "history.sqlite3"), str(tmp_path / "history.sqlite3"))
+    assert not connection_pool.give_back(
+        opened(tmp_path / "history.sqlite3"), str(tmp_path / "history.sqlite3")
+    )
 
 
 @pytest.mark.usefixtures("keeping", "db")

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from core.history.notices import addresses
-from core.history.notices.addresses import Refused
-from core.history.notices.post import NotSent, Unsure, post
+from core.history.notices.addresses import SendRefused
+from core.history.notices.post import DeliveryUnknown, NotSent, post
 from tests.receivers import drip, flood, nobody_listens, status
 
 pytestmark = pytest.mark.anywhere
@@ -31,7 +31,7 @@ def test_whoever_is_too_slow_is_left_when_the_time_is_over_and_nobody_knows_whet
     receiver, answer
 ):
     receiver.answer = answer
-    with pytest.raises(Unsure, match="no answer in time"):
+    with pytest.raises(DeliveryUnknown, match="no answer in time"):
         send(receiver.url, SOON)
     assert len(receiver.taken) == 1
 
@@ -44,12 +44,14 @@ def test_of_an_answer_without_an_end_the_head_is_enough(receiver):
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(receiver, code):
     receiver.answer = status(code, Location=receiver.url.replace("hook", "inside"))
-    with pytest.raises(Refused, match="redirect"):
+    with pytest.raises(SendRefused, match="redirect"):
         send(receiver.url)
     assert [taken.path for taken in receiver.taken] == ["/hook"]
 
 
-@pytest.mark.parametrize(("code", "error"), [(400, Refused), (404, Refused), (429, NotSent), (503, NotSent)])
+@pytest.mark.parametrize(
+    ("code", "error"), [(400, SendRefused), (404, SendRefused), (429, NotSent), (503, NotSent)]
+)
 def test_what_was_not_taken_is_tried_again_where_that_may_help(receiver, code, error):
     receiver.answer = status(code)
     with pytest.raises(error, match=str(code)):
@@ -96,7 +98,7 @@ def test_a_host_that_is_not_found_may_be_found_later():
 def test_nothing_is_sent_into_a_private_network_that_no_setting_names(settings, monkeypatch, host):
     settings.TELEMETRY_NOTICE_NETWORKS = []
     monkeypatch.setattr(socket.socket, "connect", lambda *_place: pytest.fail("it connects"))
-    with pytest.raises(Refused, match="TELEMETRY_NOTICE_NETWORKS"):
+    with pytest.raises(SendRefused, match="TELEMETRY_NOTICE_NETWORKS"):
         send(f"https://{host}/")
 
 
@@ -104,7 +106,7 @@ def test_a_name_with_one_private_address_among_others_is_refused(settings, monke
     settings.TELEMETRY_NOTICE_NETWORKS = []
     found = [(socket.AF_INET, 1, 6, "", (address, 443)) for address in ("93.184.216.34", "10.0.0.1")]
     monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_asked, **_options: found)
-    with pytest.raises(Refused, match="private"):
+    with pytest.raises(SendRefused, match="private"):
         send("https://mixed.example/")
 
 
@@ -138,7 +140,7 @@ def test_plain_http_is_for_networks_that_a_setting_names(settings, monkeypatch):
     found = [(socket.AF_INET, 1, 6, "", ("93.184.216.34", 80))]
     monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_asked, **_options: found)
     monkeypatch.setattr(socket.socket, "connect", lambda *_place: pytest.fail("it connects"))
-    with pytest.raises(Refused, match="use https"):
+    with pytest.raises(SendRefused, match="use https"):
         send("http://plain.example/")
 
 
@@ -159,7 +161,7 @@ def test_a_server_that_never_finishes_its_handshake_is_left(settings):
      "https://a.example:x/", "file:///etc/passwd", "https://a.example/ü"],
 )  # fmt: skip
 def test_what_is_no_address_of_the_web_is_refused(url):
-    with pytest.raises(Refused):
+    with pytest.raises(SendRefused):
         send(url)
 
 

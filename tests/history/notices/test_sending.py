@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core.history import health
 from core.history.notices import due, sending
-from core.history.notices.told import newest_not_arrived, told
+from core.history.notices.delivery_status import newest_not_arrived, recent_notices
 from core.models import Notice
 from tests.history.notices.conftest import CANARY
 from tests.receivers import drip_bytes, nobody_listens, status
@@ -263,8 +263,8 @@ def test_a_person_can_see_whether_they_were_told_also_by_a_channel_that_others_s
     wish(ben, hook)
     asked = pending()
     sending.tell_people()
-    assert [notice.request_id for notice in told(ann)] == [UUID(str(asked.pk))]
-    assert [notice.request_id for notice in told(ben)] == [UUID(str(asked.pk))]
+    assert [notice.request_id for notice in recent_notices(ann)] == [UUID(str(asked.pk))]
+    assert [notice.request_id for notice in recent_notices(ben)] == [UUID(str(asked.pk))]
 
 
 def test_what_ended_a_month_ago_is_deleted_unless_its_request_still_waits(told_by_hook, pending):

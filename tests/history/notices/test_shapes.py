@@ -12,7 +12,16 @@ import pytest
 from django.urls import reverse
 
 from core.history.notices.channels import send
-from core.history.notices.texts import ESCALATION, FIRST, NOBODY, REMINDER, Item, Message, all_waiting, link
+from core.history.notices.texts import (
+    ESCALATION,
+    FIRST,
+    NOBODY,
+    REMINDER,
+    Item,
+    NoticeMessage,
+    all_waiting,
+    link,
+)
 from core.history.notices.wishes import ZoneInfo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,8 +34,8 @@ def item(kind: str = "deploy", agent: str = "builder", step: str = FIRST, reques
     return Item(request_id, kind, agent, datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC), step)
 
 
-def message(*items: Item) -> Message:
-    return Message(uuid4(), items, ZoneInfo("Europe/Berlin"))
+def message(*items: Item) -> NoticeMessage:
+    return NoticeMessage(uuid4(), items, ZoneInfo("Europe/Berlin"))
 
 
 @pytest.fixture

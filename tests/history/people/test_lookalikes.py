@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from core.history.people.lookalikes import alike, begins_alike
-from core.history.people.tokens import NotYours, Wanted, make
+from core.history.people.lookalikes import begins_alike, look_alike
+from core.history.people.tokens import NotYours, TokenSpec, make
 from core.models import AgentOwner
 
 
@@ -25,7 +25,7 @@ from core.models import AgentOwner
     ids=ascii,
 )
 def test_names_of_people_are_alike_as_all_names_are(one, other, wanted):
-    assert alike(one, other) is wanted
+    assert look_alike(one, other) is wanted
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_letter_that_looks_like_two_is_not_parted_where_a_name_begins(name, be
 def test_whoever_owns_what_begins_so_makes_no_token_for_what_does_not(make_user):
     olga = make_user("olga", "approver")
     AgentOwner.objects.create(agent="bur", is_prefix=True, person=olga)
-    wanted = Wanted("laptop", "bum-1", False, ("ask",), 30)
+    wanted = TokenSpec("laptop", "bum-1", False, ("ask",), 30)
     with pytest.raises(NotYours, match="not yours"):
         make(olga, wanted)
     make(olga, wanted._replace(agent="Bur-1"))

@@ -8,8 +8,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from core.history.approvals import rules
-from core.history.approvals.rules import Draft
-from core.history.approvals.terms import Scope, Term
+from core.history.approvals.rules import RuleDraft
+from core.history.approvals.terms import Scope, ValueTerm
 from core.history.proof.verification import verify
 from core.models import Rule
 
@@ -32,8 +32,8 @@ CHANGES = {
 def made(gate, maria) -> Rule:
     """A rule that stands, beside one that was revoked."""
     request_id = gate.open_request("shell", {"command": "git push"}).request_id
-    scope = Scope(True, "shell", "deployer", (Term(("command",), "is", "git push"),))
-    draft = Draft(scope, "as every day", timedelta(hours=1), 20, request_id)
+    scope = Scope(True, "shell", "deployer", (ValueTerm(("command",), "is", "git push"),))
+    draft = RuleDraft(scope, "as every day", timedelta(hours=1), 20, request_id)
     revoked, made = (rules.make(gate._store, maria, draft) for _ in range(2))
     rules.revoke(maria, revoked.pk, timezone.now())
     assert problems() == []

@@ -12,7 +12,7 @@ from django.utils import timezone
 from core.history.approvals.effects import prune_bodies
 from core.history.search import find as finding
 from core.history.search import index
-from core.history.search.find import NoIndex, Question, everything, find
+from core.history.search.find import NoIndex, SearchQuery, everything, find
 from core.history.search.words import MARK, fact, terms_of
 from core.models import ApprovalRecord
 from tests import chosen_servers
@@ -41,7 +41,7 @@ def ask(gate, record):
 
 
 def found(query: str = "", **asked: object) -> list[str]:
-    return [str(row.pk) for row in find(Question(query, **asked), 25).rows]
+    return [str(row.pk) for row in find(SearchQuery(query, **asked), 25).rows]
 
 
 AS_TYPED = [
@@ -135,7 +135,7 @@ DATA = [
 def test_quotes_and_operators_are_data(ask):
     ask({"n": 1})
     for query in DATA:
-        find(Question(query), 25)
+        find(SearchQuery(query), 25)
 
 
 def test_a_request_is_found_by_its_id_with_and_without_dashes_and_by_its_digest(ask):
@@ -181,11 +181,11 @@ def test_a_common_word_or_beginning_with_a_filter_is_found_beside_many_and_page_
     for query in ("same", "s*", "sam*", "same*", ""):
         assert found(query, person="maria", kind="payment") == mine
         assert found(query, person="maria", kind="deploy") == found(query, person="Maria") == []
-        first = find(Question(query, person="maria"), 2)
+        first = find(SearchQuery(query, person="maria"), 2)
         assert (first.count, [str(row.pk) for row in first.rows]) == (3, mine[:2])
-        assert [str(row.pk) for row in find(Question(query, person="maria"), 2, first.before).rows] == mine[
-            2:
-        ]
+        assert [
+            str(row.pk) for row in find(SearchQuery(query, person="maria"), 2, first.before).rows
+        ] == mine[2:]
     assert found("s*") == found("same") == [*others[::-1], *mine]
 
 
@@ -248,12 +248,12 @@ def test_the_words_of_a_usual_request_stand_beside_its_row_so_that_many_are_look
 
 def test_pages_follow_one_another_newest_first(ask):
     ids = [ask({"word": "same", "n": number}) for number in range(5)]
-    first = find(Question("same"), 2)
-    second = find(Question("same"), 2, first.before)
-    last = find(Question("same"), 2, second.before)
+    first = find(SearchQuery("same"), 2)
+    second = find(SearchQuery("same"), 2, first.before)
+    last = find(SearchQuery("same"), 2, second.before)
     assert [str(row.pk) for page in (first, second, last) for row in page.rows] == ids[::-1]
     assert (first.count, last.before) == (5, None)
-    assert [str(row.pk) for batch in everything(Question("same")) for row in batch] == ids[::-1]
+    assert [str(row.pk) for batch in everything(SearchQuery("same")) for row in batch] == ids[::-1]
 
 
 def test_a_pruned_text_is_not_found_any_more_and_its_end_is(ask):
@@ -277,7 +277,7 @@ def test_a_missing_index_never_keeps_the_record_from_being_written(ask, caplog):
     assert ApprovalRecord.objects.filter(pk=wanted, status="approved").exists()
     assert "search_index" in caplog.text
     with pytest.raises(NoIndex):
-        find(Question("marmalade"), 25)
+        find(SearchQuery("marmalade"), 25)
     out = StringIO()
     call_command("search_index", rebuild=True, stdout=out)
     assert out.getvalue() == "1 requests are in the index\n"
@@ -294,7 +294,7 @@ def test_a_damaged_index_never_keeps_the_record_from_being_written_and_is_made_a
     connection.close()
     second = ask({"word": "marmalade"}, by="maria")
     with pytest.raises(NoIndex):
-        find(Question("marmalade"), 25)
+        find(SearchQuery("marmalade"), 25)
     call_command("search_index", rebuild=True, stdout=StringIO())
     assert found("marmalade") == [second, first]
 

@@ -16,7 +16,7 @@ def explains(request_id: str, deadline_at: datetime) -> bool:
     return DeadlineExtension.objects.filter(request_id=request_id, deadline_at=deadline_at).exists()
 
 
-def told(request_id: str, said: Mapping[str, str]) -> DeadlineExtension:
+def extension_of(request_id: str, said: Mapping[str, str]) -> DeadlineExtension:
     """The extension of which an outbox entry tells; ValueError where nobody here made it."""
     try:
         found = DeadlineExtension.objects.select_related("user").filter(

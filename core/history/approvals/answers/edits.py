@@ -22,7 +22,7 @@ NO_QUESTION = "to ask back takes a question, in words that can be read"
 NOT_THE_SAME = "{name} must stay {what}"
 
 
-class Change(NamedTuple):
+class ArgumentChange(NamedTuple):
     """One value that is another one: where, what was asked, and what is approved."""
 
     path: Path
@@ -65,9 +65,9 @@ def parsed(text: str) -> dict[str, Any]:
     return found
 
 
-def differences(asked: Any, wanted: Any) -> list[Change]:
+def differences(asked: Any, wanted: Any) -> list[ArgumentChange]:
     """What differs, in order; ValueError, as a sentence, where that is more than values."""
-    found: list[Change] = []
+    found: list[ArgumentChange] = []
     left: list[tuple[Path, Any, Any]] = [((), asked, wanted)]
     while left:
         path, before, after = left.pop()
@@ -84,7 +84,7 @@ def differences(asked: Any, wanted: Any) -> list[Change]:
             pairs = list(zip(before, after, strict=True))
             left += [((*path, place), *pairs[place]) for place in reversed(range(len(pairs)))]
         elif not same(before, after):
-            found.append(Change(path, before, after))
+            found.append(ArgumentChange(path, before, after))
     return found
 
 

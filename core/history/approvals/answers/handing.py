@@ -31,7 +31,7 @@ NONE_MAY = "nobody in {name} may answer it"
 handed = Signal()  # after the commit, with `request_id`: pages show it
 
 
-class Receiver(NamedTuple):
+class HandOverTarget(NamedTuple):
     """Whom something can be handed to. `kind`: PERSON, TEAM or GROUP."""
 
     kind: str
@@ -44,16 +44,16 @@ class Receiver(NamedTuple):
         return f"{self.kind}:{self.pk}"
 
 
-def receivers() -> list[Receiver]:
+def receivers() -> list[HandOverTarget]:
     """The people who decide, teams, and groups whose people decide; three queries."""
     people = rights.deciders(get_user_model()).order_by("username").values_list("pk", "username")
     decide = Q(permissions__content_type__app_label="core", permissions__codename="decide_approval")
     teams, groups = Team.objects.values_list("pk", "name"), Group.objects.filter(decide).order_by("name")
     found = ((PERSON, people), (TEAM, teams), (GROUP, groups.distinct().values_list("pk", "name")))
-    return [Receiver(kind, pk, name) for kind, rows in found for pk, name in rows]
+    return [HandOverTarget(kind, pk, name) for kind, rows in found for pk, name in rows]
 
 
-def hand_over(store: Store, user: Any, request_id: str, to: str) -> Receiver:
+def hand_over(store: Store, user: Any, request_id: str, to: str) -> HandOverTarget:
     """Ask `to`, a key of a receiver, to answer a request that waits; recorded. One before it is handed on.
 
     Raises NotAllowed (recorded), ValueError as a sentence for what cannot be, MalformedRecord, StoreUnavailable and
@@ -85,12 +85,12 @@ def refuse(store: Store, user: Any, request_id: str) -> None:
             raise refused(user, record, NO_RIGHT)
 
 
-def _people_of(receiver: Receiver) -> Iterable[Any]:
+def _people_of(receiver: HandOverTarget) -> Iterable[Any]:
     column = {PERSON: "pk", TEAM: "teams", GROUP: "groups"}[receiver.kind]
     return get_user_model().objects.filter(**{column: receiver.pk}, is_active=True).order_by("pk").iterator()
 
 
-def _keep(giver: Any, record: RequestRecord, receiver: Receiver) -> None:
+def _keep(giver: Any, record: RequestRecord, receiver: HandOverTarget) -> None:
     now, name = timezone.now(), giver.get_username()
     ended = ApprovalRecord.objects.filter(pk=OuterRef("request_id")).exclude(status=PENDING)
     with transaction.atomic():

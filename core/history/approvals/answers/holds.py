@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from core import failpoints
 from core.approvals.request import Decision
-from core.history.approvals.policy import Given
+from core.history.approvals.policy import AnswerEvidence
 from core.history.audit import entries
 from core.history.audit.entries import Fact
 from core.history.database.prepared import Query
@@ -36,7 +36,7 @@ changed = Signal()  # after the commit that holds an answer of `request_id`, or 
 
 
 @dataclass(frozen=True)
-class Held(Decision):
+class HeldDecision(Decision):
     """The approval stands, and nothing is decided yet: until `release_at`, by Redis's clock, it can be taken back."""
 
     release_at: datetime | None = None
@@ -57,18 +57,18 @@ def seconds_for(record: RequestRecord, digest: str, now: datetime) -> int:
     return seconds if answerable and record.deadline_at - now >= LEAST_LEFT else 0
 
 
-def hold(intent: DecisionIntent, given: Given, now: datetime, seconds: int) -> None:
+def hold(intent: DecisionIntent, given: AnswerEvidence, now: datetime, seconds: int) -> None:
     """Make this attempt, which is not saved yet, one that is held."""
     intent.outcome = HELD
     intent.release_at = now + timedelta(seconds=seconds)
     intent.brought = ",".join(given.brings(intent.digest))
 
 
-def held(intent: DecisionIntent, now: datetime) -> Held:
+def held_decision(intent: DecisionIntent, now: datetime) -> HeldDecision:
     """What its person is told."""
     about = (intent.approval_type, intent.agent_id, intent.requested_at)
     said = (HELD, str(intent.request_id), str(intent.pk), PENDING, intent.responder, intent.reason)
-    return Held(*said, None, *about, release_at=intent.release_at, now=now)
+    return HeldDecision(*said, None, *about, release_at=intent.release_at, now=now)
 
 
 def locked(**of: Any) -> DecisionIntent | None:
@@ -111,7 +111,7 @@ def take_back(user: Any, request_id: str) -> DecisionIntent | None:
         Vote.objects.filter(ballot_id=request_id, user=user).delete()
         entries.append([void(intent, "", "decision.taken_back")])
     failpoints.reach("site.after_undo")
-    changed.send(Held, request_id=request_id)
+    changed.send(HeldDecision, request_id=request_id)
     return intent
 
 
@@ -155,7 +155,7 @@ def held_by(user: Any) -> list[tuple[str, datetime]]:
     return [(str(request_id), at) for request_id, at in rows.values_list("request_id", "release_at") if at]
 
 
-def became_of(user: Any, request_ids: Iterable[str]) -> list[DecisionIntent]:
+def last_attempts(user: Any, request_ids: Iterable[str]) -> list[DecisionIntent]:
     """The last attempt of this person to answer each of these requests, the oldest first; one query."""
     mine = DecisionIntent.objects.filter(user=user, request_id__in=list(request_ids)).defer("edited_to")
     last = {one.request_id: one for one in mine.order_by("created_at")}

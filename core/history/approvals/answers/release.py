@@ -31,7 +31,7 @@ from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import RequestRecord, read_request
-from core.store.approvals.records import Read
+from core.store.approvals.records import ReadResult
 from core.store.client import Store, open_store
 from core.values.approvals import EDITED, HELD, OPEN
 from core.values.moments import at
@@ -78,11 +78,11 @@ def release(store: Store, decision_id: uuid.UUID) -> Decision | None:
             if verdict.why:  # once, also where that was so when it was given
                 entries.append([exception(intent, verdict)])
     decision = None if why or record is None else carry_out(store, intent, record)
-    holds.changed.send(holds.Held, request_id=str(intent.request_id))
+    holds.changed.send(holds.HeldDecision, request_id=str(intent.request_id))
     return decision
 
 
-def _why_not(intent: DecisionIntent, read: Read) -> tuple[str, Powers]:
+def _why_not(intent: DecisionIntent, read: ReadResult) -> tuple[str, Powers]:
     """Why a held approval takes no effect, '' where it may; and what its person may decide now."""
     record = read.record
     _user, powers = fresh_powers(intent.user)
@@ -162,7 +162,7 @@ def soon(*, decision_id: uuid.UUID, seconds: float, **_signal: Any) -> None:
     _releases.add(decision_id, seconds)
 
 
-class Abandoned:
+class AbandonedHolds:
     """What the recorder releases: approvals that a process held which is gone."""
 
     def __init__(self, store: Store) -> None:

@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.backends.sqlite3 import base, operations, schema
 
 from core.history.database.private_file import create_private
-from core.history.database.sqlite import kept
+from core.history.database.sqlite import connection_pool
 from core.values.malformed import ODD
 
 _ESCAPED = partial(str, encoding="utf-8", errors="backslashreplace")
@@ -84,7 +84,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: Any) -> Any:
         """A connection that reads any text, to a file that is its owner's alone."""
         name = str(conn_params["database"])
-        connection = kept.take(name)
+        connection = connection_pool.take(name)
         if connection is None:
             create_private(name)
             connection = super().get_new_connection(conn_params)
@@ -102,7 +102,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             for cursor in list(self._cursors):
                 cursor.close()
-            return kept.give_back(self.connection, str(self.settings_dict["NAME"]))
+            return connection_pool.give_back(self.connection, str(self.settings_dict["NAME"]))
         except sqlite3.ProgrammingError:  # it was closed below Django
             return False
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from core import ApprovalGate
-from core.history.approvals.alarms import Altered
+from core.history.approvals.alarms import AlteredRequest
 from core.history.approvals.answers import extensions
 from core.history.approvals.decisions import NotAllowed
 from core.models import ApprovalRecord, AuditEntry, DeadlineExtension
@@ -111,9 +111,9 @@ def test_a_deadline_that_nobody_here_moved_is_an_alarm_as_before(maria, gate, ra
     record()
     key = "{telemetry}:approvals:request:" + request.request_id
     raw.hset(key, "deadline_ms", int(raw.hget(key, "deadline_ms")) + 1000)
-    with pytest.raises(Altered):
+    with pytest.raises(AlteredRequest):
         decide(maria, request.request_id)
-    with pytest.raises(Altered):
+    with pytest.raises(AlteredRequest):
         extend(maria, request)
 
 

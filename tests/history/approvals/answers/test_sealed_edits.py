@@ -10,10 +10,10 @@ from django.core.management import call_command
 
 from core.history.approvals import decisions, rules
 from core.history.approvals.answers import holds, release
-from core.history.approvals.rules import Draft
+from core.history.approvals.rules import RuleDraft
 from core.history.approvals.sealing import SEALED
 from core.history.approvals.signing import CannotSign
-from core.history.approvals.terms import Scope, Term
+from core.history.approvals.terms import Scope, ValueTerm
 from core.history.backups import backup
 from core.history.backups.restore import restore
 from core.history.checks import check_sealed
@@ -65,8 +65,8 @@ def rule(gate, maria, record):
     def make() -> Rule:
         first = gate.open_request("pay", {"to": "the first"})
         record()
-        scope = Scope(True, "pay", "deployer", (Term(("to",), "is", "okapi 4929-7731 limited"),))
-        return rules.make(gate._store, maria, Draft(scope, "as ever", rules.LONGEST, 9, first.request_id))
+        scope = Scope(True, "pay", "deployer", (ValueTerm(("to",), "is", "okapi 4929-7731 limited"),))
+        return rules.make(gate._store, maria, RuleDraft(scope, "as ever", rules.LONGEST, 9, first.request_id))
 
     return make
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from core import DecisionUnconfirmed
 from core.history.approvals import decisions
 from core.history.approvals.answers import holds, release
-from core.history.approvals.answers.holds import Held
-from core.history.approvals.policy import Given
+from core.history.approvals.answers.holds import HeldDecision
+from core.history.approvals.policy import AnswerEvidence
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent, Vote
 from core.store.approvals import read_record_and_time
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
@@ -53,7 +53,7 @@ def test_a_held_approval_stands_in_sql_alone_until_it_is_released(
 ):
     request = gate.open_request("deploy")
     told = decide(maria, request.request_id)
-    assert isinstance(told, Held)
+    assert isinstance(told, HeldDecision)
     assert (told.outcome, told.status, told.approval_type) == ("on_hold", "pending", "deploy")
     assert not told.accepted
     intent = DecisionIntent.objects.get()
@@ -213,7 +213,7 @@ def test_what_came_with_the_answer_counts_at_the_release(held, maria, gate, rele
     ApprovalType.objects.create(name="deploy", high_risk=True, reason_required=True)
     request = gate.open_request("deploy")
     digest = live_record(gate, request.request_id).digest
-    said = {"reason": "reviewed", "digest": digest, "given": Given(typed=digest[:6], fresh=True)}
+    said = {"reason": "reviewed", "digest": digest, "given": AnswerEvidence(typed=digest[:6], fresh=True)}
     told = decisions.decide(gate._store, maria, request.request_id, approved=True, **said)
     assert told.outcome == "on_hold"
     assert [decision.accepted for decision in released()] == [True]
@@ -266,7 +266,7 @@ def test_the_recorder_releases_what_a_process_left(held, monkeypatch, maria, gat
 def test_the_recorder_asks_redis_for_its_time_once_however_many_are_held(held, maria, gate, decide):
     def asked() -> int:
         with round_trips() as trips:
-            release.Abandoned(gate._store).sweep()
+            release.AbandonedHolds(gate._store).sweep()
         return trips.count
 
     assert asked() == 0

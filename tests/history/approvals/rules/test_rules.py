@@ -11,8 +11,8 @@ from core import ApprovalGate, HeartbeatCoordinator, failpoints
 from core.approvals import deciding
 from core.history.approvals import decisions, rules
 from core.history.approvals.decisions import NotAllowed
-from core.history.approvals.rules import MOST_USES, Draft
-from core.history.approvals.terms import Scope, Term
+from core.history.approvals.rules import MOST_USES, RuleDraft
+from core.history.approvals.terms import Scope, ValueTerm
 from core.history.recorder.recorder import Recorder
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent, Rule
 from core.store.approvals import Answer
@@ -21,7 +21,7 @@ from tests.live_record import live_record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PUSH = (Term(("command",), "is", "git push"),)
+PUSH = (ValueTerm(("command",), "is", "git push"),)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def rule(gate, ann):
     def make(terms=PUSH, *, approved=True, user=ann, agent="deployer", uses=20, lasts=timedelta(hours=4)):
         first = gate.open_request("shell", {"command": "the first"})
         scope = Scope(approved, "shell", agent, tuple(terms))
-        return rules.make(gate._store, user, Draft(scope, "as every day", lasts, uses, first.request_id))
+        return rules.make(gate._store, user, RuleDraft(scope, "as every day", lasts, uses, first.request_id))
 
     return make
 
@@ -76,17 +76,17 @@ def test_what_a_rule_covers_is_answered_in_its_name_and_recorded(rule, ask):
         (PUSH, {"command": "git push "}, "pending"),
         (PUSH, {"command": "git push", "force": True}, "pending"),  # a value that no person has seen
         (PUSH, {}, "pending"),
-        ([Term(("command",), "begins", "git ")], {"command": "git pull"}, "approved"),
-        ([Term(("command",), "begins", "git ")], {"command": "gitk"}, "pending"),
-        ([Term(("command",), "begins", "git ")], {"command": ["git "]}, "pending"),
-        ([Term(("amount",), "between", 1, 50)], {"amount": 50}, "approved"),
-        ([Term(("amount",), "between", 1, 50)], {"amount": 50.01}, "pending"),
-        ([Term(("amount",), "between", 0, 50)], {"amount": True}, "pending"),
-        ([Term(("amount",), "between", 0, 50)], {"amount": "7"}, "pending"),
-        ([Term(("amount",), "is", 1)], {"amount": True}, "pending"),
-        ([Term(("a", 0, "b"), "is", None)], {"a": [{"b": None}]}, "approved"),
-        ([Term(("a", 0), "is", 1)], {"a": [1, 2]}, "pending"),
-        ([Term(("note",), "any")], {"note": "whatever"}, "approved"),
+        ([ValueTerm(("command",), "begins", "git ")], {"command": "git pull"}, "approved"),
+        ([ValueTerm(("command",), "begins", "git ")], {"command": "gitk"}, "pending"),
+        ([ValueTerm(("command",), "begins", "git ")], {"command": ["git "]}, "pending"),
+        ([ValueTerm(("amount",), "between", 1, 50)], {"amount": 50}, "approved"),
+        ([ValueTerm(("amount",), "between", 1, 50)], {"amount": 50.01}, "pending"),
+        ([ValueTerm(("amount",), "between", 0, 50)], {"amount": True}, "pending"),
+        ([ValueTerm(("amount",), "between", 0, 50)], {"amount": "7"}, "pending"),
+        ([ValueTerm(("amount",), "is", 1)], {"amount": True}, "pending"),
+        ([ValueTerm(("a", 0, "b"), "is", None)], {"a": [{"b": None}]}, "approved"),
+        ([ValueTerm(("a", 0), "is", 1)], {"a": [1, 2]}, "pending"),
+        ([ValueTerm(("note",), "any")], {"note": "whatever"}, "approved"),
         ([], {}, "approved"),
     ],
 )
@@ -204,14 +204,14 @@ def test_what_people_must_look_at_is_never_answered_by_a_rule(rule, ask, demand,
         ({"most_uses": 0}, "from 1 to"),
         ({"most_uses": MOST_USES + 1}, "from 1 to"),
         ({"reason": "\u200b"}, "reason"),
-        ({"scope": Scope(True, "shell", "deployer", (Term(("a",), "begins", ""),))}, "beginning"),
-        ({"scope": Scope(True, "shell", "deployer", (Term(("a",), "between", 1, "x"),))}, "two numbers"),
-        ({"scope": Scope(True, "shell", "deployer", (Term(("a",), "matches", ".*"),))}, "one of"),
+        ({"scope": Scope(True, "shell", "deployer", (ValueTerm(("a",), "begins", ""),))}, "beginning"),
+        ({"scope": Scope(True, "shell", "deployer", (ValueTerm(("a",), "between", 1, "x"),))}, "two numbers"),
+        ({"scope": Scope(True, "shell", "deployer", (ValueTerm(("a",), "matches", ".*"),))}, "one of"),
     ],
 )
 def test_what_no_rule_may_be_is_refused_in_words(gate, ann, changed, named):
     request = gate.open_request("shell")
-    good = Draft(Scope(True, "shell", "deployer"), "why", timedelta(hours=1), 1, request.request_id)
+    good = RuleDraft(Scope(True, "shell", "deployer"), "why", timedelta(hours=1), 1, request.request_id)
     with pytest.raises(ValueError, match=named):
         rules.make(gate._store, ann, good._replace(**changed))
     assert not Rule.objects.exists()

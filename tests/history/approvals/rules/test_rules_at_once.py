@@ -12,8 +12,8 @@ from django.db import OperationalError
 
 from core.errors import DecisionUnconfirmed
 from core.history.approvals import decisions, rules
-from core.history.approvals.rules import Draft, Rules
-from core.history.approvals.terms import Scope, Term
+from core.history.approvals.rules import RuleDraft, Rules
+from core.history.approvals.terms import Scope, ValueTerm
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent, Rule
 from core.store.approvals import RequestRecord
 from tests.history.audit.chain import assert_chain_is_whole
@@ -27,8 +27,8 @@ CAP = 20
 
 def made(gate, user, uses: int) -> Rule:
     first = gate.open_request("shell", {"command": "the first"})
-    scope = Scope(True, "shell", "deployer", (Term(("command",), "begins", "git "),))
-    return rules.make(gate._store, user, Draft(scope, "why", timedelta(hours=1), uses, first.request_id))
+    scope = Scope(True, "shell", "deployer", (ValueTerm(("command",), "begins", "git "),))
+    return rules.make(gate._store, user, RuleDraft(scope, "why", timedelta(hours=1), uses, first.request_id))
 
 
 def assert_uses_and_outcomes_agree(rule: Rule) -> None:

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from core.history.approvals import rules
-from core.history.approvals.rules import Draft
-from core.history.approvals.terms import Scope, Term
+from core.history.approvals.rules import RuleDraft
+from core.history.approvals.terms import Scope, ValueTerm
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.values.digests import request_digest
-from dashboard.approvals.page import Ended
+from dashboard.approvals.page import EndedRequest
 from tests.live_record import live_record
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_key")]
@@ -26,9 +26,9 @@ def rule(gate, make_user):
     ann = make_user("ann", "approver")
 
     def make():
-        scope = Scope(True, "shell", "deployer", (Term(("command",), "is", "git push"),))
+        scope = Scope(True, "shell", "deployer", (ValueTerm(("command",), "is", "git push"),))
         first = gate.open_request("shell", {"command": "the first"})
-        draft = Draft(scope, "as every day", timedelta(hours=4), 20, first.request_id)
+        draft = RuleDraft(scope, "as every day", timedelta(hours=4), 20, first.request_id)
         return rules.make(gate._store, ann, draft)
 
     return make
@@ -67,8 +67,8 @@ def test_pages_call_a_forged_yes_of_a_rule_unverified_and_that_of_a_rule_verifie
     rule()
     request = gate.open_request("shell", PUSH)
     record()
-    assert Ended.of(live_record(gate, request.request_id), recorded=False).verified is True
-    assert Ended.of(live_record(gate, forged.request_id), recorded=False).verified is False
+    assert EndedRequest.of(live_record(gate, request.request_id), recorded=False).verified is True
+    assert EndedRequest.of(live_record(gate, forged.request_id), recorded=False).verified is False
 
 
 def test_what_was_changed_in_redis_is_left_to_people_and_recorded_and_the_next_is_answered(

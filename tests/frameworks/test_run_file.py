@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.frameworks.keeping import Kept
+from core.frameworks.run_file import RunFile
 from core.gate import AsyncGate
 
 pytestmark = pytest.mark.anywhere
@@ -26,7 +26,7 @@ def test_a_run_keeps_its_name_over_a_restart_and_the_next_one_in_its_file_has_an
             assert await restarted.begun() == b"{}\n"
             assert file.stat().st_mode & 0o077 == 0
 
-    first, restarted, second = Kept(file), Kept(file), Kept(file)
+    first, restarted, second = RunFile(file), RunFile(file), RunFile(file)
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(crash(first))
     asyncio.run(go_on(restarted))
@@ -38,10 +38,10 @@ def test_a_run_keeps_its_name_over_a_restart_and_the_next_one_in_its_file_has_an
 def test_what_an_earlier_version_kept_goes_on_under_the_names_that_it_asked_with(tmp_path):
     file = tmp_path / "pay-ann.json"
     file.write_bytes(b"[1]")
-    kept = Kept(file)
+    kept = RunFile(file)
     assert (asyncio.run(kept.begun()), kept.name) == (b"[1]", "pay-ann.json")
     asyncio.run(kept.write(b"[2]"))
-    assert (asyncio.run(Kept(file).begun()), file.read_bytes()) == (b"[2]", b"[2]")
+    assert (asyncio.run(RunFile(file).begun()), file.read_bytes()) == (b"[2]", b"[2]")
 
 
 def test_a_call_of_claude_that_has_no_id_is_asked_about_each_time(monkeypatch):

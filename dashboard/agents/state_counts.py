@@ -9,13 +9,13 @@ from dashboard.agents.row import NEED_A_LOOK, AgentRow
 
 
 @dataclass(frozen=True)
-class Agents:
+class AgentCounts:
     """`counts` by state, those put away left out."""
 
     counts: dict[str, int]
 
     @classmethod
-    def of_rows(cls, rows: Iterable[AgentRow]) -> "Agents":
+    def of_rows(cls, rows: Iterable[AgentRow]) -> "AgentCounts":
         """Of all that are here."""
         return cls(counts_of(row for row in rows if not row.away))
 

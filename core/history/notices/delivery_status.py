@@ -15,7 +15,7 @@ TEST_REST = timedelta(minutes=1)
 State = Notice.State
 
 
-def told(person: Any) -> list[Notice]:
+def recent_notices(person: Any) -> list[Notice]:
     """The newest notices to this person: their own, and those of the channels that they chose and others share."""
     chosen = Q(channel__wishes=person.pk) & ~Q(channel__kind="mail")
     mine = Notice.objects.filter(Q(person=person) | chosen).select_related("channel").distinct()
@@ -27,7 +27,7 @@ def with_told(rows: "QuerySet[ApprovalRecord]") -> "QuerySet[ApprovalRecord]":
     return rows.annotate(was_told=Exists(Notice.objects.filter(request_id=OuterRef("pk"))))
 
 
-def told_of(row: ApprovalRecord | None) -> list[Notice]:
+def notices_of(row: ApprovalRecord | None) -> list[Notice]:
     """The notices of such a row, newest first; no query where there is none."""
     if not getattr(row, "was_told", False) or row is None:
         return []

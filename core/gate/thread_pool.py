@@ -11,7 +11,7 @@ MOST = 8
 Work = tuple[Callable[[], Any], "Future[Any]"]
 
 
-class Hands:
+class DaemonThreadPool:
     """Like a `ThreadPoolExecutor`, but Ctrl-C ends the process at once: nobody joins these threads."""
 
     def __init__(self) -> None:

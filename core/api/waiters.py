@@ -10,7 +10,7 @@ from core.api import living
 from core.errors import StoreUnavailable
 from core.event_streaming import EventStreamer, StreamEvent
 from core.events.event import id_numbers
-from core.gate.wakes import Waiter, Wakes
+from core.gate.waiters import Waiter, WaiterRegistry
 from core.store import signals
 from core.store.client import Line, open_store
 from core.store.events import OWN_TYPES
@@ -23,7 +23,7 @@ BOX_BYTES = 512 * 1024
 Look = Callable[[], Awaitable[tuple[Any, float]]]
 
 
-class Ends(Wakes):
+class EndWaiters(WaiterRegistry):
     """By the ids of requests: something is told of it in the outbox. Redis alone says how it ended."""
 
     NAME = "ends"
@@ -42,7 +42,7 @@ class Ends(Wakes):
             watcher.close()
 
 
-class Mail(Wakes):
+class MailboxWaiters(WaiterRegistry):
     """By the names of agents: something came into its mailbox, or to everybody.
 
     Whoever is new cuts the read that is under way: the next is for them as well.
@@ -117,7 +117,7 @@ class Mail(Wakes):
         return came
 
 
-class Entry(NamedTuple):
+class EventPiece(NamedTuple):
     """An event as streams tell it, and its place among all."""
 
     numbers: tuple[int, int]
@@ -125,7 +125,7 @@ class Entry(NamedTuple):
     piece: bytes
 
 
-class Box(Waiter):
+class StreamBuffer(Waiter):
     """What came for one stream. It holds so much, and is behind where it cannot know what came: then the stream reads.
 
     So a slow client costs no more than this, and misses nothing that Redis still has.
@@ -133,13 +133,13 @@ class Box(Waiter):
 
     __slots__ = ("_entries", "_size", "is_behind")
 
-    def __init__(self, wakes: Wakes, name: str) -> None:
-        super().__init__(wakes, (name,))
+    def __init__(self, registry: WaiterRegistry, name: str) -> None:
+        super().__init__(registry, (name,))
         self.is_behind = True
         self._empty()
 
     def _empty(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[EventPiece] = []
         self._size = 0
 
     def begin(self) -> None:
@@ -157,7 +157,7 @@ class Box(Waiter):
         newer = [entry for entry in entries if entry.numbers > here]
         return [entry.piece for entry in newer], newer[-1].event_id if newer else place
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: EventPiece) -> None:
         """In its loop."""
         if self.is_behind:
             return
@@ -177,14 +177,14 @@ class Box(Waiter):
         self._hear()
 
 
-class Happenings(Wakes):
+class EventWaiters(WaiterRegistry):
     """Events by their types, '' for all of them: each is read once, written once, and given to all streams."""
 
     NAME = "happenings"
 
-    def box(self, kind: str) -> Box:
+    def box(self, kind: str) -> StreamBuffer:
         """For one stream in the running loop, while its context lasts."""
-        return Box(self, kind)
+        return StreamBuffer(self, kind)
 
     def listen(self) -> None:
         """Every event, from now on."""
@@ -207,18 +207,18 @@ class Happenings(Wakes):
                         return
 
     def _give(self, event: StreamEvent) -> None:
-        entry = Entry(id_numbers(event.event_id), event.event_id, living.told(event))
+        entry = EventPiece(id_numbers(event.event_id), event.event_id, living.event_bytes(event))
         for name in (event.event_type, EVERY_TYPE):
             self.each(name, partial(_put, entry))
 
 
-def _put(entry: Entry, boxes: Iterable[Waiter]) -> None:
+def _put(entry: EventPiece, boxes: Iterable[Waiter]) -> None:
     for box in boxes:
-        if isinstance(box, Box):
+        if isinstance(box, StreamBuffer):
             box.put(entry)
 
 
-async def until(wakes: Wakes, names: str | Sequence[str], seconds: float, look: Look) -> Any:
+async def until(registry: WaiterRegistry, names: str | Sequence[str], seconds: float, look: Look) -> Any:
     """What `look` finds, waiting at most so long for it; None where it found nothing until then.
 
     names: one, or several of which each is a reason to look.
@@ -226,7 +226,7 @@ async def until(wakes: Wakes, names: str | Sequence[str], seconds: float, look: 
     seconds it wants to be asked again whatever is heard.
     """
     ends_at = time.monotonic() + seconds
-    with wakes.heard(*([names] if isinstance(names, str) else names)) as waiter:
+    with registry.heard(*([names] if isinstance(names, str) else names)) as waiter:
         while True:
             waiter.forget()
             found, due = await look()

@@ -6,7 +6,7 @@ import socket
 import uuid
 
 from ..agent_tracking import HeartbeatCoordinator
-from ..agents.instance import AgentInstance, Said
+from ..agents.instance import AgentInstance, BeatReport
 
 SPACE = uuid.UUID("5f0b7a3e-2f6c-4c55-9a55-0f3a8f6b6f11")
 
@@ -40,7 +40,7 @@ class ScriptHeart(HeartbeatCoordinator):
         step = f"{run_name()} {agent}"
         self._instance: AgentInstance = NamedInstance(SPACE, step, f"run {step}")
 
-    def tell(self, said: Said, mode: str) -> None:
+    def tell(self, said: BeatReport, mode: str) -> None:
         """mode: beat or stop."""
         with self._lock:
             if self._store_beat(said, mode, self._instance.to_tell(said, mode)) == "-":

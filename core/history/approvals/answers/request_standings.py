@@ -22,7 +22,7 @@ from core.models import DecisionIntent, HandOver, Preferences, Team
 from core.values.approvals import HELD
 
 
-class Handed(NamedTuple):
+class HandOverSummary(NamedTuple):
     """To whom a request was handed over, and by whom. `mine`: it was handed to who looks, or to people with them."""
 
     name: str
@@ -30,15 +30,15 @@ class Handed(NamedTuple):
     mine: bool = False
 
 
-class Standing(NamedTuple):
+class RequestStandings(NamedTuple):
     """By request. `keys`: whether one key alone does something on the pages of whoever looks."""
 
     held: dict[str, str]
-    handed: dict[str, Handed]
+    handed: dict[str, HandOverSummary]
     keys: bool = True
 
 
-def standing_for(user: Any) -> Standing:
+def standing_for(user: Any) -> RequestStandings:
     """As one person sees it; one query, with what they set for their pages. What has ended may be among it."""
     held, handed, keys = {}, {}, True
     for kind, request_id, name, giver, flag in read_about(user, _rows):
@@ -47,8 +47,8 @@ def standing_for(user: Any) -> Standing:
         elif kind == "held":
             held[str(UUID(str(request_id)))] = name
         else:
-            handed[str(UUID(str(request_id)))] = Handed(name, giver, bool(flag))
-    return Standing(held, handed, keys)
+            handed[str(UUID(str(request_id)))] = HandOverSummary(name, giver, bool(flag))
+    return RequestStandings(held, handed, keys)
 
 
 def _rows(user: Any) -> Any:

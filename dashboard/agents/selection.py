@@ -10,17 +10,17 @@ from core.agents.heartbeat import AgentState
 from core.history.agents.putting_away import DEAD, dead_at
 from core.store.client import open_store
 from core.values.moments import at
-from dashboard.agents.folds import beginning_of
+from dashboard.agents.folds import shared_prefix
 from dashboard.agents.listing import is_found
 from dashboard.agents.row import AgentRow
 
 
-class NobodyMeant(ValueError):
+class NothingSelected(ValueError):
     """A form says nothing that a page of ours would."""
 
 
 @dataclass(frozen=True)
-class Meant:
+class AgentSelection:
     """One agent, or all of a state whose names begin with something or that a text finds.
 
     seen_at: when the page showed them, by Redis's clock. Who died later was not meant.
@@ -33,7 +33,7 @@ class Meant:
     q: str = ""
 
     @classmethod
-    def of(cls, said: Mapping[str, str]) -> "Meant":
+    def of(cls, said: Mapping[str, str]) -> "AgentSelection":
         """From a form with quoted names: `one`, an agent; `fold`, a state and a beginning; `all`, a state.
 
         With `all` go `q` and `begins`, as the address of the list has them.
@@ -41,7 +41,7 @@ class Meant:
         try:
             seen_at = at(said.get("seen", ""))
         except ValueError as error:
-            raise NobodyMeant("seen must be a time in milliseconds") from error
+            raise NothingSelected("seen must be a time in milliseconds") from error
         if said.get("one"):
             return cls(seen_at, agent_id=unquote(said["one"]))
         state, space, beginning = said.get("fold", "").partition(" ")
@@ -50,7 +50,7 @@ class Meant:
             begins = said.get("begins") or None
             meant = cls(seen_at, state=said.get("all", ""), beginning=begins, q=said.get("q", ""))
         if meant.state not in DEAD:
-            raise NobodyMeant(f"state must be one of {', '.join(DEAD)}")
+            raise NothingSelected(f"state must be one of {', '.join(DEAD)}")
         return meant
 
     def among_all(self) -> list[AgentState]:
@@ -65,6 +65,6 @@ class Meant:
         row = AgentRow.of(state, self.seen_at, waits=False)
         if row.state != self.state:
             return False
-        if self.beginning is not None and beginning_of(row.agent_id) != self.beginning:
+        if self.beginning is not None and shared_prefix(row.agent_id) != self.beginning:
             return False
         return not self.q or is_found(row, self.q)

@@ -8,7 +8,7 @@ from typing import Self
 MARK = b"run "
 
 
-class Kept:
+class RunFile:
     """One run and its file, which goes when the run ends well. Files are read and written beside the event loop.
 
     `name` is of this run alone: many models count their calls from 1 in each.

@@ -14,7 +14,7 @@ from core.values.approvals import APPROVED
 from core.values.secrets import masked_json
 from core.values.skeleton import skeletons
 from dashboard import words
-from dashboard.approvals.waiting import Account
+from dashboard.approvals.waiting import QueuedRequest
 
 SECONDS = 60.0
 MOST = 2_000
@@ -64,7 +64,7 @@ def lookalikes(agent_id: str, kind: str, context: str) -> list[str]:
     return told[: words.MIXED_SHOWN]
 
 
-def is_posing(account: Account) -> bool:
+def is_posing(account: QueuedRequest) -> bool:
     """Whether a request that can be compared only looks like one of a known name or value; from memory alone."""
     if account.digest not in _posing:
         about = (account.agent_id, account.approval_type, account.context)

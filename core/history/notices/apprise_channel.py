@@ -10,9 +10,9 @@ import sys
 
 from django.conf import settings
 
-from core.history.notices.addresses import Refused
-from core.history.notices.post import NotSent, Unsure
-from core.history.notices.texts import Message
+from core.history.notices.addresses import SendRefused
+from core.history.notices.post import DeliveryUnknown, NotSent
+from core.history.notices.texts import NoticeMessage
 
 OFF = "channels by apprise are off on this site: TELEMETRY_NOTICE_APPRISE"
 MISSING = "apprise is not installed"
@@ -31,18 +31,18 @@ sys.exit(0 if sender.notify(title=said["title"], body=said["body"], body_format=
 """
 
 
-def others(url: str, message: Message, seconds: float) -> None:
-    """Send it. Refused where that is off or not installed; NotSent; Unsure when it did not end within `seconds`."""
+def send_by_apprise(url: str, message: NoticeMessage, seconds: float) -> None:
+    """Send it. SendRefused where it is off or not installed; NotSent; DeliveryUnknown after `seconds`."""
     if not settings.TELEMETRY_NOTICE_APPRISE:
-        raise Refused(OFF)
+        raise SendRefused(OFF)
     said = json.dumps({"url": url, "title": message.subject, "body": message.text})
     command = [sys.executable, "-I", "-c", SENDING]
     try:
         # What it prints may name the address, which is a secret.
         code = subprocess.run(command, input=said.encode(), capture_output=True, timeout=seconds).returncode
     except subprocess.TimeoutExpired as error:
-        raise Unsure("apprise did not end in time") from error
+        raise DeliveryUnknown("apprise did not end in time") from error
     if code in (3, 4):
-        raise Refused(MISSING if code == 3 else NO_ADDRESS)
+        raise SendRefused(MISSING if code == 3 else NO_ADDRESS)
     if code:
         raise NotSent("apprise says that it was not taken")

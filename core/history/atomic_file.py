@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import IO
 
 
-class Taken(OSError):
+class FileNameTaken(OSError):
     """The name has a file already, or somebody is writing it."""
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Written beside its name, for its owner alone; on the disk and under its name when this ends well.
 
     A process that is killed leaves a hidden `.part`, which the next one that writes this name takes over.
-    Taken where the name is not free; otherwise OSError as usual, and nothing is left.
+    FileNameTaken where the name is not free; otherwise OSError as usual, and nothing is left.
     """
     _refuse_existing(path)
     part = _part_of(path)
@@ -58,7 +58,7 @@ def _part_of(path: Path) -> Path:
 
 def _refuse_existing(path: Path) -> None:
     if path.exists():
-        raise Taken(f"{path} exists already, and is not written over")
+        raise FileNameTaken(f"{path} exists already, and is not written over")
 
 
 def _lock(descriptor: int, part: Path) -> None:
@@ -69,7 +69,7 @@ def _lock(descriptor: int, part: Path) -> None:
     except (BlockingIOError, FileNotFoundError):
         mine = False
     if not mine:
-        raise Taken(f"somebody else is writing {part.name}")
+        raise FileNameTaken(f"somebody else is writing {part.name}")
 
 
 def sync_folder(folder: Path) -> None:

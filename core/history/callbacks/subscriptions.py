@@ -10,7 +10,7 @@ from core.history.notices.sealing import seal
 from core.models import Callback
 
 
-def wish(request_id: str, token: str, url: str) -> None:
+def subscribe(request_id: str, token: str, url: str) -> None:
     """Tell this address how the request ends. The first address that was said for a request is the one.
 
     token: the SHA-256 of the one that asks, 64 hex digits.
@@ -30,7 +30,7 @@ def secret_of(digest: str) -> str:
     return SECRET + base64.b64encode(bytes.fromhex(digest)).decode()
 
 
-def became_of(request_id: str) -> dict[str, Any] | None:
+def delivery_of(request_id: str) -> dict[str, Any] | None:
     """How far telling its asker is; None where nobody asked for that."""
     found = Callback.objects.filter(request_id=request_id, instance=None).first()
     if found is None:

@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from core.history import whole_file
+from core.history import atomic_file
 
 
 def test_a_part_that_went_since_its_folder_was_listed_keeps_no_other_from_being_tidied(tmp_path):
     (tmp_path / ".gone.part").symlink_to(tmp_path / "nowhere")  # listed, and there is nothing to open
     (tmp_path / ".left.part").touch()
-    whole_file.tidy(tmp_path)
+    atomic_file.tidy(tmp_path)
     assert not (tmp_path / ".left.part").exists()
 
 
@@ -18,10 +18,10 @@ def test_no_link_is_followed_and_what_others_could_read_is_closed_before_it_is_f
     path, part, elsewhere = tmp_path / "it", tmp_path / ".it.part", tmp_path / "elsewhere"
     elsewhere.write_text("kept")
     part.symlink_to(elsewhere)
-    with pytest.raises(OSError), whole_file.whole_file(path):
+    with pytest.raises(OSError), atomic_file.atomic_file(path):
         pass
     assert elsewhere.read_text() == "kept"
     part.unlink()
     part.touch(mode=0o666)
-    with whole_file.whole_file(path) as file:
+    with atomic_file.atomic_file(path) as file:
         assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600

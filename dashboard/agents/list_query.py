@@ -26,7 +26,7 @@ class Head(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListQuery:
     """`state` is '' for all that are not away; `sort` begins with - where the last comes first.
 
     begins: what `folds.beginning_of` makes of the names, '' for any.
@@ -40,7 +40,7 @@ class Asked:
     page: int = 1
 
     @classmethod
-    def of(cls, said: Mapping[str, str]) -> "Asked":
+    def of(cls, said: Mapping[str, str]) -> "ListQuery":
         """From an address; BadAddress for what is none of ours."""
         state, sort, page = said.get("state", ""), said.get("sort") or "state", said.get("page") or "1"
         group, q, begins = said.get("group", ""), said.get("q", "").strip(), said.get("begins", "")
@@ -74,7 +74,7 @@ class Asked:
         }
         return urlencode({name: value for name, value in said.items() if value})
 
-    def to_page(self, page: int) -> "Asked":
+    def to_page(self, page: int) -> "ListQuery":
         """The same on another page."""
         return replace(self, page=page)
 

@@ -18,7 +18,7 @@ ON_A_LINE = 160
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedLine:
     """An event that it published, its data on a line; `cut` where that is not all."""
 
     at: datetime
@@ -27,7 +27,7 @@ class Published:
     cut: bool
 
     @classmethod
-    def of(cls, published: PublishedEvent) -> "Published":
+    def of(cls, published: PublishedEvent) -> "PublishedLine":
         """For a reader, without secrets."""
         event = published.event
         text = masked_json(json.dumps(event.data, ensure_ascii=False)).text if event.data else ""
@@ -37,24 +37,24 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Joined:
+class AgentSummary:
     """The agent at the moment of the page. `state`: one of STATES, or unheard. unread: what could not be read."""
 
     state: str
     meaning: str
     glance: Glance
-    events: list[Published]
+    events: list[PublishedLine]
     spend: RunSpend
     unread: list[str]
 
     @classmethod
-    def of(cls, glance: Glance, agent_id: str, now: datetime, *, calls: bool = False) -> "Joined":
+    def of(cls, glance: Glance, agent_id: str, now: datetime, *, calls: bool = False) -> "AgentSummary":
         """Of an agent whose answer is waited for, by a call of it where it `calls`; two queries for what it spends."""
         if glance.state is None:
             word, meaning = UNHEARD, words.ASKER_CALLS if calls else words.ASKER_UNHEARD
         else:
             word = glance.state.state(now, settings.TELEMETRY_STUCK_SECONDS, waits=True)
             meaning = house.AGENT_STATES[word]
-        events = [Published.of(event) for event in glance.events]
+        events = [PublishedLine.of(event) for event in glance.events]
         unread = [words.PARTS[name] for name in glance.unreadable]
         return cls(word, meaning, glance, events, spent_in_run(agent_id, now), unread)

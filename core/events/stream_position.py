@@ -1,10 +1,10 @@
 """How far one stream was read, and what was removed from it before it could be."""
 
-from ..store.events import Kept
+from ..store.events import StreamBounds
 from .event import id_numbers
 
 
-class Place:
+class StreamPosition:
     """A place in the stream of a type: behind the entry `after`. `held`: what was read but not handed out yet.
 
     `own`: how many entries up to here the stream is known to have had, 1 where `after` is one of its own.
@@ -24,7 +24,7 @@ class Place:
         self.held, self.after = entries, entries[-1][0].decode()
         self._count += len(entries)
 
-    def gap(self, kept: Kept) -> int:
+    def gap(self, kept: StreamBounds) -> int:
         """How many entries behind this place are gone, at most, that no earlier look has told.
 
         Exact once a look found the place at the end of its stream: from then on entries are counted.

@@ -4,23 +4,23 @@ import threading
 from collections.abc import Callable
 
 from ..errors import StoreUnavailable
-from .wakes import PAUSE_SECONDS, Waiter, Wakes
-from .way import Ear
+from .transport import EndListener
+from .waiters import PAUSE_SECONDS, Waiter, WaiterRegistry
 
 READ_SECONDS = 25.0
 GATHER_SECONDS = 0.005  # those who begin to wait together are read together
 
 
-class Waits(Wakes):
+class RequestWaiters(WaiterRegistry):
     """By the ids of requests. Whoever begins to wait cuts the read that is under way: the next is for all."""
 
     NAME = "waits"
 
-    def __init__(self, new_ear: Callable[[], Ear]) -> None:
+    def __init__(self, new_listener: Callable[[], EndListener]) -> None:
         super().__init__()
-        self._new_ear = new_ear
+        self._new_listener = new_listener
         self._told: set[str] = set()
-        self._ear: Ear | None = None  # while somebody reads with it
+        self._listener: EndListener | None = None  # while somebody reads with it
         self._stale = False  # somebody came since the ids were taken
 
     def add(self, waiter: Waiter) -> None:
@@ -48,35 +48,35 @@ class Waits(Wakes):
     def _renew(self) -> None:
         """Under the lock: whoever reads begins anew, with those who wait now."""
         self._stale = True
-        if self._ear is not None:
-            self._ear.cut()
+        if self._listener is not None:
+            self._listener.cut()
 
     def listen(self) -> None:
         """One read after the other, each for those who wait as it begins."""
-        ear, pause = self._new_ear(), threading.Event()
+        listener, pause = self._new_listener(), threading.Event()
         try:
             while self.goes_on():
                 self._stale = False
                 pause.wait(GATHER_SECONDS)
                 try:
-                    ear.connect()
-                    self._hear(ear)
+                    listener.connect()
+                    self._hear(listener)
                 except StoreUnavailable:
-                    ear.close()
+                    listener.close()
                     if not self._stale:
                         raise
         finally:
-            ear.close()
+            listener.close()
 
-    def _hear(self, ear: Ear) -> None:
+    def _hear(self, listener: EndListener) -> None:
         with self._lock:
             ids = [id_ for id_ in self._waiting if id_ not in self._told]
-            self._ear, self._stale = ear, False
+            self._listener, self._stale = listener, False
         try:
-            ended = list(ear.ended(ids, READ_SECONDS)) if ids else []
+            ended = list(listener.ended(ids, READ_SECONDS)) if ids else []
         finally:
             with self._lock:
-                self._ear, is_cut = None, self._stale
+                self._listener, is_cut = None, self._stale
         if not ids:
             threading.Event().wait(PAUSE_SECONDS / 10)  # all were told, and are about to look
         self.hears()
@@ -85,4 +85,4 @@ class Waits(Wakes):
         for request_id in ended:
             self.wake(request_id)
         if is_cut:
-            ear.close()  # just as it had heard
+            listener.close()  # just as it had heard

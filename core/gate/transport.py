@@ -11,7 +11,7 @@ from ..approvals.waiting import Hearing, Pending
 from ..store.approvals import Question
 from ..store.configuration import setting
 from ..values.names import checked_name
-from .forms import plain, seconds_of
+from .conversion import plain, seconds_of
 
 Timeout = float | str | timedelta | None
 TIMEOUT = 300.0  # seconds, where nobody says otherwise
@@ -19,11 +19,11 @@ TIMEOUT = 300.0  # seconds, where nobody says otherwise
 # long after its last word a site may be away.
 MOVED_SECONDS = 60.0
 NO_TOKEN = "token is missing: a site is asked with one, from its page Connect; give token=..., or set TELEMETRY_TOKEN"
-NO_WAY = "{field} must be https:// and the name of a site, with a token, or lead to its Redis: {error}"
+NO_TRANSPORT = "{field} must be https:// and the name of a site, with a token, or lead to its Redis: {error}"
 NO_USE = "token is for a site at https://...; where Redis is asked there is none. Give the address too"
 
 
-class Asked(TypedDict):
+class AskOptions(TypedDict):
     """What `ask` and `open` take and `checked_question` looks at: see there."""
 
     key: str | None
@@ -31,7 +31,7 @@ class Asked(TypedDict):
     revises: str | None
 
 
-class Heard(TypedDict, total=False):
+class AnswerOptions(TypedDict, total=False):
     """How an answer is heard: what `wait` takes beside the request and the time."""
 
     claim: str | None
@@ -39,7 +39,7 @@ class Heard(TypedDict, total=False):
     understands: Iterable[str]
 
 
-class Ear(Protocol):
+class EndListener(Protocol):
     """One connection over which the ends of many requests are heard. StoreUnavailable from every method but `cut`."""
 
     def connect(self) -> None:
@@ -55,7 +55,7 @@ class Ear(Protocol):
         """Let the connection go."""
 
 
-class Way(Protocol):
+class Transport(Protocol):
     """Blocking calls, safe from several threads. They raise StoreUnavailable, MalformedRecord for a request that
     cannot be read, and ValueError for bad arguments.
     """
@@ -95,7 +95,7 @@ class Way(Protocol):
     def stop(self, status: str) -> None:
         """Say that its run has ended."""
 
-    def ear(self) -> Ear:
+    def end_listener(self) -> EndListener:
         """A connection for the ends of many requests."""
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ def question_of(
     context: Any,
     timeout: Timeout,
     convert: Callable[[Any], Any] | None,
-    **more: Unpack[Asked],
+    **more: Unpack[AskOptions],
 ) -> Question:
     """The question, checked; ValueError or TypeError that names what is wrong with it.
 
@@ -127,7 +127,7 @@ def question_of(
     return checked_question(agent, approval_type, context, (seconds, "timeout"), default=form, **more)
 
 
-def way_to(where: object, token: str | None, agent: str | None) -> Way:
+def transport_for(where: object, token: str | None, agent: str | None) -> Transport:
     """The way that the arguments of a gate mean; ValueError or TypeError for those that mean none."""
     name = setting("TELEMETRY_AGENT") if agent is None else checked_name(agent, "agent")
     address = where
@@ -149,5 +149,5 @@ def way_to(where: object, token: str | None, agent: str | None) -> Way:
         return OverRedis(address, name)
     except (TypeError, ValueError) as error:
         field = "TELEMETRY_URL" if where is None else "where"
-        why = NO_WAY.format(field=field, error=str(error).removeprefix("memory must be "))
+        why = NO_TRANSPORT.format(field=field, error=str(error).removeprefix("memory must be "))
         raise (TypeError if isinstance(error, TypeError) else ValueError)(why) from None

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.5
 
 
-class Wakes:
+class WaiterRegistry:
     """Wakes whoever waits under a name when something is heard of it, and everybody when that cannot be known.
 
     What is heard is only a reason to look: whoever is woken asks Redis. A subclass says how to listen.
@@ -112,20 +112,20 @@ class Wakes:
 class Waiter:
     """One who waits, in its loop. Thousands do, so there is a future and a timer, and no more."""
 
-    __slots__ = ("_heard", "_rest", "_wakes", "loop", "names")
+    __slots__ = ("_heard", "_registry", "_rest", "loop", "names")
 
-    def __init__(self, wakes: Wakes, names: tuple[str, ...]) -> None:
-        self._wakes, self.names = wakes, names
+    def __init__(self, registry: WaiterRegistry, names: tuple[str, ...]) -> None:
+        self._registry, self.names = registry, names
         self.loop = asyncio.get_running_loop()
         self._heard = False
         self._rest: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._wakes.add(self)
+        self._registry.add(self)
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._wakes.remove(self)
+        self._registry.remove(self)
 
     def forget(self) -> None:
         """What was heard until now is no reason to look any more."""
