@@ -35,7 +35,9 @@ LOOK_SECONDS = 1.0  # at agents, who beat into no stream, and at whether rights 
 HURRIED_SECONDS = 0.25  # the same, while somebody is owed something
 READ_SECONDS = 2.0  # after which a connection that is dead without a word is noticed
 TICK_SECONDS = 2.0
-DESERTED_SECONDS = 10.0  # after the last page is gone nothing is read; a page that is loaded again comes sooner
+DESERTED_SECONDS = (
+    10.0  # after the last page is gone nothing is read; a page that is loaded again comes sooner
+)
 VERIFY_SECONDS = 15.0
 ACCESS_SECONDS = 4.0
 PAUSE_SECONDS = 0.5
