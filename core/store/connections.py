@@ -67,7 +67,7 @@ class Connections:
         connection.connect()
         connection.socket_connect_timeout, connection.socket_timeout = CONNECT_TIMEOUT, COMMAND_TIMEOUT
         connection.update_current_socket_timeout(-1)  # to that
-        buffer = connection._get_parser()._buffer
+        buffer: Any = connection._get_parser()._buffer
         if hasattr(buffer, "socket_timeout"):  # without hiredis; redis-py forgets it there
             buffer.socket_timeout = COMMAND_TIMEOUT
         return connection

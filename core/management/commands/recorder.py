@@ -24,10 +24,16 @@ class Command(BaseCommand):
         self.check(tags=[Tags.database], databases=["default"])
         configuration.note_or_log("recorder")
         stop = threading.Event()
+        recorder = Recorder()
+
+        def end(*_signal: Any) -> None:
+            stop.set()
+            recorder.cut()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, end)
         # In a thread of its own that works a quarter of the time at most: recording does not wait for it.
         tracker = UsageTracker()
         tracker.adopt_orphans()
-        Recorder().run(stop)
+        recorder.run(stop)
         tracker.close()

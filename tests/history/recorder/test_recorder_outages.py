@@ -6,6 +6,7 @@ import pytest
 
 from core import ApprovalGate, StoreRefused
 from core.history.approvals import decisions
+from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, Cursor
 from core.store.approvals import read_record_and_time
@@ -225,3 +226,17 @@ def test_an_outbox_deleted_under_the_recorder_is_followed_anew(gate, raw, record
     request_id = gate.open_request("deploy").request_id
     record()
     assert kinds_of(request_id) == ["approval.requested"]
+
+
+def test_a_recorder_that_waits_ends_at_once_and_without_a_word(
+    clean_redis, raw, transactional_db, background, monkeypatch, caplog
+):
+    monkeypatch.setattr(recording, "CHECK_SECONDS", 3600.0)
+    recorder, stop = Recorder(clean_redis), threading.Event()
+    ending = background(recorder.run, stop)
+    blocked = {("xread", flags) for flags in ("b", "bU")}  # over TCP, and over a socket
+    wait_until(lambda: blocked & {(one["cmd"], one["flags"]) for one in raw.client_list()}, "it waits")
+    stop.set()
+    recorder.cut()
+    ending.result(PATIENCE)
+    assert "not recording" not in caplog.text
