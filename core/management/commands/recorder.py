@@ -12,6 +12,8 @@ from core.history.recorder.recorder import Recorder
 from core.management.old_tables import refuse_old_tables
 from core.usage_tracker import UsageTracker
 
+END_SECONDS = 6  # then a database that hangs holds it up no more: it is killed, by which nothing is lost
+
 
 class Command(BaseCommand):
     """Run one recorder; a second one stands by."""
@@ -29,6 +31,7 @@ class Command(BaseCommand):
         def end(*_signal: Any) -> None:
             stop.set()
             recorder.cut()
+            signal.alarm(END_SECONDS)
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
@@ -36,4 +39,5 @@ class Command(BaseCommand):
         tracker = UsageTracker()
         tracker.adopt_orphans()
         recorder.run(stop)
+        signal.alarm(0)
         tracker.close()
