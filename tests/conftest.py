@@ -296,7 +296,7 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
 @pytest.fixture
 def four_times_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs of life, looks at rights and rings of sockets come sooner, and in the same proportion to each other."""
-    monkeypatch.setattr(feed, "READ_SECONDS", feed.READ_SECONDS / 4)  # for which its end may wait
+    monkeypatch.setattr(feed, "LOOK_SECONDS", feed.LOOK_SECONDS / 4)
     monkeypatch.setattr(feed, "TICK_SECONDS", feed.TICK_SECONDS / 4)
     monkeypatch.setattr(feed, "ACCESS_SECONDS", feed.ACCESS_SECONDS / 4)
     monkeypatch.setattr(doorbells, "RING_SECONDS", doorbells.RING_SECONDS / 4)

@@ -76,6 +76,20 @@ class PostgreSQL:
         self.process.kill()
         self.process.wait(60)
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes what is said to it, and answers nothing."""
+        pid = self.process.pid
+        pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+        for one in pids:
+            os.kill(one, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for one in reversed(pids):
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGCONT)
+
     def _launch(self) -> None:
         # Started by ourselves and not by pg_ctl, which would leave it behind when the tests are killed.
         with (self.folder / "log").open("ab") as log:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any, Self
 
 from django.dispatch import Signal
@@ -21,7 +22,7 @@ from core.store.client import open_store
 from core.values.pairs import in_parts
 
 SAID_SECONDS = 10.0  # so often Redis hears that somebody waits, however often a client comes
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.5  # those who come meanwhile are told of together
 AT_ONCE = 500  # requests of which Redis hears in one round trip
 REMEMBERED = 10_000  # requests that nobody came back for: somebody may after all
 
@@ -44,6 +45,7 @@ class Listeners:
         self._unsaid: set[str] = set()
         self._back_by: dict[str, float] = {}  # those of which nobody waits just now
         self._gone: dict[str, None] = {}
+        self._changed = asyncio.Event()  # there is something to do sooner than was known
 
     def call(self) -> "WaitingCall":
         """A call that is answered now."""
@@ -56,6 +58,7 @@ class Listeners:
         self._back_by.pop(request_id, None)
         if self._is_due(request_id, time.monotonic()):
             self._unsaid.add(request_id)
+            self._changed.set()
 
     def went(self, request_id: str, *, heard: bool) -> None:
         """One less does; it heard how the request ended, or will be back if it lives."""
@@ -67,6 +70,7 @@ class Listeners:
         elif self._here[request_id] <= 0:
             del self._here[request_id]
             self._back_by[request_id] = time.monotonic() + LOST_SECONDS + 1
+            self._changed.set()
 
     def _begin(self) -> None:
         loop = asyncio.get_running_loop()
@@ -78,6 +82,7 @@ class Listeners:
 
     async def _tell(self) -> None:
         while self._here or self._back_by or self._unsaid:
+            self._changed.clear()
             now = time.monotonic()
             self._unsaid.update(id_ for id_ in self._here if self._is_due(id_, now))
             for some in in_parts(list(self._unsaid), AT_ONCE):
@@ -86,6 +91,15 @@ class Listeners:
                     self._noted(some, now)
             await self._say([id_ for id_, by in self._back_by.items() if by <= now])
             await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._left()):
+                    await self._changed.wait()
+
+    def _left(self) -> float:
+        """Seconds until something is due; what Redis did not hear is due now."""
+        said = (self._said.get(request_id, -math.inf) + SAID_SECONDS for request_id in self._here)
+        due = min(chain(said, self._back_by.values()), default=math.inf) - time.monotonic()
+        return max(0.0, min(SAID_SECONDS, due))
 
     def _is_due(self, request_id: str, now: float) -> bool:
         return now - self._said.get(request_id, -math.inf) >= SAID_SECONDS

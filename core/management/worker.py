@@ -5,6 +5,7 @@ JSON serializer, and two of them would put each job in twice.
 """
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from rq import Worker
@@ -68,6 +69,15 @@ class JobWorker(Worker):
         if jobs.fails_on(job.id):
             logger.warning("the job %s is done: those before it had failed", job.id)
         super().handle_job_success(job, *more, **how)
+
+    def teardown(self) -> None:
+        """Say goodbye, waiting for it no longer than for any command: RQ would as long as its blocking read may take.
+
+        Unheard by a Redis that is away, its entry there ends by itself; whoever told it to end need not know.
+        """
+        self.connection = queues.new_client(queues.queue_url())
+        with suppress(*(queues.Unreachable if self._shutdown_requested_date else ())):
+            super().teardown()  # type: ignore[no-untyped-call]
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """The child: it ends with its worker, so that nothing is left behind and no job runs unseen."""

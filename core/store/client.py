@@ -125,7 +125,6 @@ class Line:
     def __init__(self, pool: Connections, keys: Keys, end: float | None = None) -> None:
         self._pool = pool
         self._connection: AbstractConnection | None = None
-        self._borrowed = False
         self._end = end
         self.keys = keys
 
@@ -222,10 +221,7 @@ class Line:
         if self._connection is None:
             return
         connection, self._connection = self._connection, None
-        if self._borrowed:
-            self._pool.give_back(connection)
-        else:
-            connection.disconnect()
+        self._pool.give_back(connection)
 
     def _load(self, script: Script) -> None:
         try:
@@ -272,11 +268,7 @@ class Line:
     def _open(self, seconds: float) -> AbstractConnection:
         hurried = seconds < COMMAND_TIMEOUT  # too little time for the pool's own limits
         connection = self._pool.take_connected() if hurried else self._pool.take()
-        self._borrowed = connection is not None
-        if connection is None:
-            connection = self._pool.make()
-            connection.socket_connect_timeout = connection.socket_timeout = seconds
-            connection.connect()
+        connection = connection or self._pool.make_within(seconds)
         self._connection = connection
         if hurried:
             # Of sending: whoever reads sets another, and puts the usual one back.

@@ -60,6 +60,18 @@ class Connections:
         connection: AbstractConnection = self._recipe.connection_class(**self._recipe.connection_kwargs)
         return connection
 
+    def make_within(self, seconds: float) -> AbstractConnection:
+        """A new connection, which took so long at most to connect, and has the usual limits from then on."""
+        connection = self.make()
+        connection.socket_connect_timeout = connection.socket_timeout = seconds
+        connection.connect()
+        connection.socket_connect_timeout, connection.socket_timeout = CONNECT_TIMEOUT, COMMAND_TIMEOUT
+        connection.update_current_socket_timeout(-1)  # to that
+        buffer: Any = connection._get_parser()._buffer
+        if hasattr(buffer, "socket_timeout"):  # without hiredis; redis-py forgets it there
+            buffer.socket_timeout = COMMAND_TIMEOUT
+        return connection
+
     def take(self) -> AbstractConnection:
         """The connection used last, or a new one when all are in use."""
         if self._pid != os.getpid():

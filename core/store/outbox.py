@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from itertools import takewhile
 
-from ..errors import StoreRefused
+from ..errors import StoreRefused, StoreUnavailable
 from ..values.moments import milliseconds_of
 from ..values.pairs import text_pairs
 from .client import Line, Store, open_store
@@ -44,13 +44,24 @@ class Watcher:
     def __init__(self, memory: object = None) -> None:
         store = open_store(memory)
         self._line = store.line()
+        self._is_cut = False
         self.recorded = "0-0"
         self._position, self._commit = self._last_positions(store)
 
     def wait(self, seconds: float) -> list[OutboxEntry]:
-        """The changes since the last call, waiting at most `seconds` for one; moves `recorded` forward too."""
-        keys = self._line.keys
-        streams = _read(self._line, {keys.outbox: self._position, keys.recorded: self._commit}, seconds)
+        """The changes since the last call, waiting at most `seconds` for one; moves `recorded` forward too.
+
+        Once it is cut it has none, and waits no more.
+        """
+        keys, streams = self._line.keys, {}
+        try:
+            self._line.connect()
+            if not self._is_cut:  # or whoever sets it from here on finds what to cut
+                after = {keys.outbox: self._position, keys.recorded: self._commit}
+                streams = _read(self._line, after, seconds)
+        except StoreUnavailable:
+            if not self._is_cut:
+                raise
         for commit in streams.get(keys.recorded, []):
             self._commit = commit.position
             self._hear(commit)
@@ -62,6 +73,11 @@ class Watcher:
     def is_recorded(self, position: str) -> bool:
         """Whether SQL holds the change of this position."""
         return numbers(position) <= numbers(self.recorded)
+
+    def cut(self) -> None:
+        """From another thread, for good: whoever waits here does so no more."""
+        self._is_cut = True
+        self._line.cut()
 
     def close(self) -> None:
         """Give the connection back."""

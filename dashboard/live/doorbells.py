@@ -133,6 +133,11 @@ class Bells:
         self._doors.pop(door, None)
         self._owed.pop(door, None)
 
+    @property
+    def owes(self) -> bool:
+        """Whether somebody is to be rung, now or soon."""
+        return bool(self._owed)
+
     def changed(self, topics: set[str]) -> None:
         """Everybody who shows one of these is owed a ring."""
         for door in self._doors if topics else ():

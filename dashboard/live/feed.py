@@ -1,6 +1,7 @@
 """The follower's thread: what pages show, and who is sent what, in one order."""
 
 import logging
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -30,9 +31,13 @@ from dashboard.live.workers import Inbox, Worker
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.25
-READ_SECONDS = 0.5
+LOOK_SECONDS = 1.0  # at agents, who beat into no stream, and at whether rights changed
+HURRIED_SECONDS = 0.25  # the same, while somebody is owed something
+READ_SECONDS = 2.0  # after which a connection that is dead without a word is noticed
 TICK_SECONDS = 2.0
+DESERTED_SECONDS = (
+    10.0  # after the last page is gone nothing is read; a page that is loaded again comes sooner
+)
 VERIFY_SECONDS = 15.0
 ACCESS_SECONDS = 4.0
 PAUSE_SECONDS = 0.5
@@ -104,6 +109,7 @@ class Feed(threading.Thread):
         self._problems: dict[str, str] = {}  # sentences for people; while there is one, no page is live
         self._state: LiveState | None = None
         self._opened: LiveState | None = None  # by a worker, and not taken over yet
+        self._rests = False  # nobody watches
         self._ending = threading.Event()
 
     # From any thread
@@ -149,6 +155,8 @@ class Feed(threading.Thread):
             self._end()
 
     def _end(self) -> None:
+        if self._state is not None:
+            self._state.cut()
         for worker in (self._outbox, self._rights, self._pages, self._telling):
             worker.stop()
         for state in (self._state, self._opened):
@@ -157,14 +165,22 @@ class Feed(threading.Thread):
 
     def _step(self) -> None:
         try:
-            task = self._inbox.get(timeout=self._timers.left("look", LOOK_SECONDS))
+            task = self._inbox.get(timeout=self._left())
         except Empty:
             pass
         else:
             task()
-        # Whatever the time asks for is asked at this one rhythm, also when there is nothing to look at.
-        if self._timers.due("look", LOOK_SECONDS):
+        if self._left() == 0.0:
             self._look()
+
+    def _left(self) -> float | None:
+        """Seconds until the time asks for something; None while nobody watches."""
+        if self._rests:
+            return None
+        is_hurried = self._unsure or self._state is None or self._bells.owes
+        look = self._timers.left("look", HURRIED_SECONDS if is_hurried else LOOK_SECONDS)
+        rights = math.inf if "rights" in self._asked else self._timers.left("rights", self._rights_period)
+        return min(look, rights, self._timers.left("tick", TICK_SECONDS))
 
     def _touch(self, request_id: str) -> None:
         self._distribute([], {request_id})
@@ -173,6 +189,10 @@ class Feed(threading.Thread):
             self._ring()
 
     def _enter(self, subscription: Subscription) -> None:
+        self._timers.begin("watched")
+        if self._rests:
+            self._rests = False
+            self._open()
         self._require_rights_if_live()
         self._welcome([subscription])
 
@@ -189,6 +209,12 @@ class Feed(threading.Thread):
             self._require_rights()
 
     def _look(self) -> None:
+        if self._watching():
+            self._timers.begin("watched")
+        elif self._timers.left("watched", DESERTED_SECONDS) == 0.0:
+            self._rest()
+            return
+        self._timers.begin("look")
         self._require_rights_if_live()
         self._look_at_rights()
         if self._state is not None:
@@ -200,6 +226,11 @@ class Feed(threading.Thread):
             self._tick()
         self._look_at_lookers()
         self._ring()
+
+    def _rest(self) -> None:
+        self._rests = True
+        self._drop()
+        self._problems.clear()  # whoever comes next hears what is wrong then
 
     def _look_at_state(self, state: LiveState) -> None:
         messages = state.look()
@@ -296,11 +327,15 @@ class Feed(threading.Thread):
 
     def _look_at_rights(self) -> None:
         # Also while Redis is away: whoever signs out then is let go as well.
-        period = PAUSE_SECONDS if "rights" in self._problems else ACCESS_SECONDS
-        period = LOOK_SECONDS / 2 if self._unsure else period
-        if "rights" not in self._asked and self._timers.due("rights", period):
+        if "rights" not in self._asked and self._timers.due("rights", self._rights_period):
             self._asked.add("rights")
             self._rights.do(self._check_access, self._rights_came)
+
+    @property
+    def _rights_period(self) -> float:
+        if self._unsure:
+            return HURRIED_SECONDS
+        return PAUSE_SECONDS if "rights" in self._problems else ACCESS_SECONDS
 
     def _rights_came(self, done: Future[None]) -> None:
         self._asked.discard("rights")
@@ -345,10 +380,14 @@ class Feed(threading.Thread):
         return next(iter(self._problems.values()), "")
 
     def _begin_again(self, sentence: str) -> None:
+        self._drop()
+        self._be_troubled("state", sentence)
+
+    def _drop(self) -> None:
         state, self._state = self._state, None
         if state is not None:
+            state.cut()
             self._outbox.do(state.close, lambda _done: None)  # there, because it may be read there now
-        self._be_troubled("state", sentence)
 
     def _be_troubled(self, word: str, sentence: str) -> None:
         before = self._problem

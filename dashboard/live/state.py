@@ -1,8 +1,9 @@
 """What the head of the inbox shows, kept in memory and moved forward by changes; each change says what to send."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -62,15 +63,25 @@ class LiveState:
         self._behind = False
         self.alarm = health_page.alarm(health.read_heartbeat())
         self.agents = AgentCounts.of_rows(())
-        self.now: datetime
+        self._looked_at: datetime  # by Redis's clock, and by ours
+        self._looked: float
         self._load(contexts.known_of([]).ended, {})
         self._untold.clear()  # who comes now is given all of them
         self._touched.clear()
         self._votes = contexts.known_of(list(self._pending)).votes
 
+    @property
+    def now(self) -> datetime:
+        """The time by Redis's clock, as it was at the last look at agents and has gone on since."""
+        return self._looked_at + timedelta(seconds=time.monotonic() - self._looked)
+
     def close(self) -> None:
         """Give the connection back."""
         self._watcher.close()
+
+    def cut(self) -> None:
+        """From another thread than that which waits: `wait` ends."""
+        self._watcher.cut()
 
     def region(self) -> str:
         """The whole head as it stands; rendered again only when something of it has changed."""
@@ -156,7 +167,7 @@ class LiveState:
 
     def look(self) -> list[PageMessage]:
         """Look at the agents that beat or crossed a threshold since the last look."""
-        self.now, changed = fleet.look(self._store, self.now)
+        changed = self._read_fleet(self._looked_at)
         self.changes.of_agents(state.heartbeat.agent_id for state in changed)
         before, rows = self.agents, self._rows_of(changed)
         if rows:
@@ -194,8 +205,13 @@ class LiveState:
 
     # How the state moves
 
+    def _read_fleet(self, since: datetime | None) -> list[AgentState]:
+        self._looked_at, changed = fleet.look(self._store, since)
+        self._looked = time.monotonic()
+        return changed
+
     def _load(self, ended: list[EndedRequest], votes: Votes) -> None:
-        self.now, states = fleet.look(self._store, None)
+        states = self._read_fleet(None)
         pending, known = queue.read(self._store), set(self._pending)
         self._pending = {record.request_id: record for record in pending.records}
         self._deadlines = Deadlines(record.deadline_at for record in pending.records)

@@ -13,9 +13,13 @@ class Timers:
         """Seconds until it is due; a whole period when it is asked for the first time."""
         return max(0.0, self._last.setdefault(word, time.monotonic()) + period - time.monotonic())
 
+    def begin(self, word: str) -> None:
+        """It is done now, due or not."""
+        self._last[word] = time.monotonic()
+
     def due(self, word: str, period: float) -> bool:
         """Whether it is to be done now; its next period starts then."""
         if self.left(word, period) > 0:
             return False
-        self._last[word] = time.monotonic()
+        self.begin(word)
         return True

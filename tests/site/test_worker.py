@@ -15,10 +15,12 @@ from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
 
 from core import jobs
+from core.management.supervisor import STOP_SECONDS
 from core.management.worker import JobWorker, new_worker
 from core.models import Export
 from core.store import queue as queues
 from telemetry_site.queues import rq_queues
+from tests.servers import faulty_server
 from tests.waiting import wait_until
 from tests.workers import fail, start_worker, work
 
@@ -68,6 +70,18 @@ def test_a_worker_writes_the_file_that_somebody_asked_for_and_stops_when_it_is_t
     assert file.name == f"{export.pk}.csv"
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_text().startswith('"sequence","at","kind"')
+
+
+def test_a_worker_ends_when_it_is_told_to_though_its_redis_hangs(start_process, this_database, tmp_path):
+    with faulty_server() as server:
+        process = start_worker(start_process, tmp_path, server.url, this_database)
+        with redis.Redis.from_url(server.url, decode_responses=True) as raw:
+            wait_until(lambda: idle(raw), "it waits for jobs")
+        server.hang()
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
 
 
 @pytest.mark.long

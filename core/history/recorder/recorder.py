@@ -85,6 +85,10 @@ class Recorder:
             self._line.close()
             connections.close_all()  # those of this thread
 
+    def cut(self) -> None:
+        """Let a wait for the outbox end, after `stop` was set; fit for a signal handler, and for any thread."""
+        self._line.cut()
+
     def _run(self, stop: threading.Event) -> None:
         trouble = Trouble(logger)
         while not stop.is_set():
@@ -93,6 +97,8 @@ class Recorder:
                 trouble.ends("recording again")
                 reset_queries()  # with DEBUG, Django keeps the text of thousands, and ours are long
             except Exception as error:
+                if stop.is_set() and isinstance(error, StoreUnavailable):
+                    return  # its wait was cut
                 trace = None if isinstance(error, NOT_OF_THE_ENTRY) else error
                 trouble.begins("not recording: %s", error, level=logging.ERROR, trace=trace)
                 self._heartbeat.went_wrong(error)

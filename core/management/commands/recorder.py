@@ -12,6 +12,8 @@ from core.history.recorder.recorder import Recorder
 from core.management.old_tables import refuse_old_tables
 from core.usage_tracker import UsageTracker
 
+END_SECONDS = 6  # then a database that hangs holds it up no more: it is killed, by which nothing is lost
+
 
 class Command(BaseCommand):
     """Run one recorder; a second one stands by."""
@@ -24,10 +26,18 @@ class Command(BaseCommand):
         self.check(tags=[Tags.database], databases=["default"])
         configuration.note_or_log("recorder")
         stop = threading.Event()
+        recorder = Recorder()
+
+        def end(*_signal: Any) -> None:
+            stop.set()
+            recorder.cut()
+            signal.alarm(END_SECONDS)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, end)
         # In a thread of its own that works a quarter of the time at most: recording does not wait for it.
         tracker = UsageTracker()
         tracker.adopt_orphans()
-        Recorder().run(stop)
+        recorder.run(stop)
+        signal.alarm(0)
         tracker.close()

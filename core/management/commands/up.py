@@ -67,8 +67,10 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 return True
 
-            redis = Revival(server, supervisor.say) if server else None
-            supervisor.run(say_when_ready, redis.look if redis else int)
+            if server:
+                supervisor.run(say_when_ready, Revival(server, supervisor.say).look)
+            else:
+                supervisor.run(say_when_ready)
         finally:
             if server:
                 server.stop()

@@ -141,7 +141,7 @@ def test_open_pages_hear_that_its_asker_is_gone_and_is_back(asks, raw, clean_red
     state = LiveState()
     state.changes.take()
     fall_silent(raw)
-    state.now = state.now.fromtimestamp(0, state.now.tzinfo)  # as if the look before was long ago
+    state._looked_at = state.now.fromtimestamp(0, state.now.tzinfo)  # as if the look before was long ago
     state.look()
     assert state.take_touched() == {request.request_id}
     assert LIVE in state.changes.take()

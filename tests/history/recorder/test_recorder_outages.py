@@ -1,12 +1,18 @@
 """Redis away, back, or emptied; the database locked: the record catches up and says what was lost."""
 
+import os
+import signal
+import sys
 import threading
 
 import pytest
+from django.conf import settings
 
 from core import ApprovalGate, StoreRefused
 from core.history.approvals import decisions
+from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
+from core.management.supervisor import STOP_SECONDS
 from core.models import ApprovalRecord, AuditEntry, Cursor
 from core.store.approvals import read_record_and_time
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
@@ -225,3 +231,37 @@ def test_an_outbox_deleted_under_the_recorder_is_followed_anew(gate, raw, record
     request_id = gate.open_request("deploy").request_id
     record()
     assert kinds_of(request_id) == ["approval.requested"]
+
+
+def waits_for_entries(raw) -> bool:
+    return any(one["cmd"] == "xread" and "b" in one["flags"] for one in raw.client_list())
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of the database in /proc")
+def test_a_recorder_ends_when_it_is_told_to_though_its_database_hangs(
+    postgresql, recorder_process, start_process, raw, gate
+):
+    database = {"DATABASE_URL": postgresql.new_database()}
+    tables = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "-v", "0"]
+    assert start_process(tables, env={**os.environ, **database}).wait(PATIENCE) == 0
+    process = recorder_process(**database)
+    wait_until(lambda: waits_for_entries(raw), "it waits")
+    with postgresql.hanging():
+        gate.open_request("deploy")
+        wait_until(lambda: not waits_for_entries(raw), "it writes into the record")
+        process.send_signal(signal.SIGTERM)
+        process.wait(STOP_SECONDS)
+
+
+def test_a_recorder_that_waits_ends_at_once_and_without_a_word(
+    clean_redis, raw, transactional_db, background, monkeypatch, caplog
+):
+    monkeypatch.setattr(recording, "CHECK_SECONDS", 3600.0)
+    recorder, stop = Recorder(clean_redis), threading.Event()
+    ending = background(recorder.run, stop)
+    wait_until(lambda: waits_for_entries(raw), "it waits")
+    stop.set()
+    recorder.cut()
+    ending.result(PATIENCE)
+    assert "not recording" not in caplog.text
