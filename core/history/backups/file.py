@@ -77,6 +77,10 @@ class Manifest:
         """How many, of all tables."""
         return sum(part.rows for part in self.parts)
 
+    def rows_of(self, table: Table) -> int:
+        """How many of this one."""
+        return sum(part.rows for part in self.parts if part.table == table._meta.db_table)
+
 
 class Writer:
     """Writes parts one after another, and the manifest last: without it the file is no backup."""

@@ -7,6 +7,7 @@ read back from the target and compared.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from django.db import DatabaseError, connections, transaction
 
@@ -38,9 +39,9 @@ def move(progress: Progress) -> MoveResult:
         tables.clear_made_by_migrate(TARGET)
         sums = {table: tables.write(table, tables.rows(table, SOURCE), progress, TARGET) for table in every}
         tables.set_numbers(every, tables.last_numbers(every, SOURCE), TARGET)
-        tables.refuse_other_sums(sums, TARGET)
+        tables.refuse_other_sums(sums, TARGET, progress)
         chain = verification.verify_copy(using=TARGET)
-    search.rebuild_after_copy(TARGET)
+    search.rebuild_after_copy(partial(progress, tables.INDEXING), TARGET)
     return MoveResult(sum(count for count, _ in sums.values()), len(every), chain)
 
 

@@ -1,6 +1,7 @@
 """Restoring a backup into an empty installation: whole and verified, in one transaction, or not at all."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.core.management import call_command
@@ -12,11 +13,12 @@ from core.history.audit import entries
 from core.history.backups import tables
 from core.history.backups.backup import LEFT_OUT
 from core.history.backups.file import Backup, Manifest, opened
-from core.history.backups.tables import CannotCopy, Progress
+from core.history.backups.tables import INDEXING, CannotCopy, Progress
 from core.history.people.actor import acted
 from core.history.proof import verification
 from core.history.proof.verification import VerificationResult
 from core.history.search import index as search
+from core.models import ApprovalRecord
 
 ELSEWHERE = "restore into a data directory or a DATABASE_URL where nothing is yet, and start nothing before"
 
@@ -41,7 +43,7 @@ def restore(
     """
     with opened(path) as backup:
         manifest = backup.manifest
-        expect(3 * manifest.rows)
+        expect(3 * manifest.rows + manifest.rows_of(ApprovalRecord))
         later = _later_migrations(manifest)
         tables.refuse_unfit("this installation", ELSEWHERE)
         backup.refuse_other_tables(tables.in_order(LEFT_OUT), tables.added_by(later))
@@ -58,7 +60,7 @@ def restore(
             raise CannotCopy(f"the backup holds rows that no database takes: {error}") from error
         if later:  # an older backup knows the permissions of its own tables alone
             call_command("migrate", verbosity=0, interactive=False)
-        search.rebuild_after_copy()
+        search.rebuild_after_copy(partial(progress, INDEXING))
     return RestoreResult(manifest, verdict.notices)
 
 

@@ -22,6 +22,7 @@ from core.values.malformed import ODD
 
 # A request's context may have 256 KiB: what is held in memory at once stays below 128 MiB.
 ROWS_AT_ONCE = 500
+INDEXING = "finding words"  # what is said of requests that are brought into the index, after all rows
 # What `migrate` writes into an empty database; rows that are brought in take its place.
 MADE_BY_MIGRATE = (
     "auth.Group_permissions",

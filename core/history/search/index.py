@@ -9,6 +9,7 @@ The recorder writes it in the transaction of the rows. Where that fails the rows
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -59,6 +60,8 @@ TABLES = {
         f"CREATE INDEX IF NOT EXISTS {WORDS} ON {REQUESTS} USING gin (words)",
     ),
 }
+Progress = Callable[[int], None]  # hears how many more requests were gone through
+
 OLDER = f"CREATE INDEX IF NOT EXISTS {REQUESTS}_older ON {REQUESTS} (number) WHERE made < {MADE}"
 
 
@@ -130,12 +133,16 @@ def index_again(request_ids: Iterable[UUID], known: Known = NOTHING) -> None:
 _ROWS = Query(lambda ids: ApprovalRecord.objects.filter(pk__in=ids), [UUID])
 
 
+def _unheard(requests: int) -> None:
+    pass
+
+
 def ensure(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> None:
     """After every migration: the tables are there, and what is not in them is brought in. No migration fails by it."""
     _quietly(make, using)
 
 
-def make(using: str = DEFAULT_DB_ALIAS) -> None:
+def make(using: str = DEFAULT_DB_ALIAS, progress: Progress = _unheard) -> None:
     """The tables, where they are not there, and what is not in them. DatabaseError where it cannot be written."""
     connection = connections[using]
     if connection.vendor == "sqlite" and not has_fts5(connection):
@@ -147,7 +154,7 @@ def make(using: str = DEFAULT_DB_ALIAS) -> None:
         if "made" not in {c.name for c in connection.introspection.get_table_description(cursor, REQUESTS)}:
             cursor.execute(f"ALTER TABLE {REQUESTS} ADD COLUMN made smallint NOT NULL DEFAULT 1")
         cursor.execute(OLDER)
-    complete(using)
+    complete(using, progress)
 
 
 def has_facts(cursor: CursorWrapper) -> bool:
@@ -170,7 +177,7 @@ def has_fts5(connection: BaseDatabaseWrapper) -> bool:
         return cursor.fetchone() is not None
 
 
-def complete(using: str = DEFAULT_DB_ALIAS) -> int:
+def complete(using: str = DEFAULT_DB_ALIAS, progress: Progress = _unheard) -> int:
     """Bring in what is missing or stands otherwise; returns how many requests. In short transactions."""
     _forget_unknown(using)
     added, after = 0, UUID(int=0)
@@ -182,23 +189,24 @@ def complete(using: str = DEFAULT_DB_ALIAS) -> int:
             lacking = _lacking(ids, using)
             _write(list(ApprovalRecord.objects.using(using).filter(pk__in=lacking)), using)
         added += len(lacking)
+        progress(len(ids))
         if not ids:
             return added
         after = ids[-1]
 
 
-def rebuild(using: str = DEFAULT_DB_ALIAS) -> int:
+def rebuild(using: str = DEFAULT_DB_ALIAS, progress: Progress = _unheard) -> int:
     """Make the index anew, also where it is damaged; returns how many requests are in it."""
     drop(using)
-    make(using)
+    make(using, progress)
     with connections[using].cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {REQUESTS}")
         return int(cursor.fetchone()[0])
 
 
-def rebuild_after_copy(using: str = DEFAULT_DB_ALIAS) -> None:
+def rebuild_after_copy(progress: Progress, using: str = DEFAULT_DB_ALIAS) -> None:
     """After rows were brought in as they are. They stay, whatever comes of the index."""
-    _quietly(rebuild, using)
+    _quietly(partial(rebuild, progress=progress), using)
 
 
 def drop(using: str = DEFAULT_DB_ALIAS) -> None:

@@ -15,6 +15,7 @@ from core.history.backups.moving import SOURCE, TARGET, MoveResult
 from core.history.backups.tables import CannotCopy
 from core.history.database.url import database
 from core.management.row_bar import copying
+from core.models import ApprovalRecord
 
 
 class Command(BaseCommand):
@@ -42,7 +43,7 @@ class Command(BaseCommand):
                 tables.refuse_unfit("the target", moving.ELSEWHERE, TARGET)
                 migrate(url)
                 moving.refuse_other_migrations()
-                bar.expect(tables.count_rows(tables.in_order()))
+                bar.expect(2 * tables.count_rows(tables.in_order()) + tables.count_rows([ApprovalRecord]))
                 moved = moving.move(bar.advance)
         finally:
             connections[TARGET].close()
