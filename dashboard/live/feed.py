@@ -282,6 +282,8 @@ class Feed(threading.Thread):
         self._asked.discard("open")
         done.result()
         self._state, self._opened = self._opened, None
+        if self._rests:
+            self._drop()  # whoever it was for is gone
         if self._state is not None:
             self._require_rights()  # of those who came before there was anything to tell
             self._listen(self._state)
