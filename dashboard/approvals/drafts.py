@@ -20,6 +20,7 @@ from dashboard import words
 from dashboard.access import Approval
 
 SHOWN = 200
+LONGEST_NAME = 1_000  # characters of the names that lead to a value, which stand in a rule for each of them
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class RuleForm:
         if found is None or len(found) > terms.MOST_VALUES:
             why = words.TOO_MANY_VALUES.format(most=terms.MOST_VALUES) if found else words.NO_TEXT
             return cls(*about, [], said, why)
+        if any(len(terms.name_of(path)) > LONGEST_NAME for path, _value in found):
+            return cls(*about, [], said, words.LONG_NAMES)
         chosen = [_choice(number, path, value, shown, said) for number, (path, value) in enumerate(found)]
         return cls(*about, chosen, said)
 

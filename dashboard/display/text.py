@@ -7,7 +7,7 @@ chip such as ⟦U+202E⟧, and secrets are hidden; the stored bytes are never ch
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from html import escape
 from typing import Any, LiteralString
@@ -21,6 +21,9 @@ from core.values.text import chip, is_unsafe, unsafe_count, unsafe_in
 LONG_TEXT = 2_000
 LONG_LINES = 20
 LEAST, LEAST_CHIP = 50, 30  # characters of HTML that a value takes at the least, and an unsafe one more
+
+# A browser sets a run of letters that have marks, or go from right to left, in the square of its length.
+_RUN = re.compile(r".{1,1000}(?<=\s)|.{1,1000}", re.DOTALL)
 
 NOTHING = SafeString("")
 
@@ -48,8 +51,15 @@ def plain(text: object) -> str:
 
 def marked(text: str) -> SafeString:
     """Escape `text` and make every unsafe character in it a visible chip. Secrets stay: see `visible`."""
-    said = escape(text)
-    return SafeString(_NOT_PLAIN.sub(_chip_or_same, said) if unsafe_in(text) else said)
+    if not unsafe_in(text):
+        return _in_runs(text, escape)
+    return _in_runs(text, lambda run: _NOT_PLAIN.sub(_chip_or_same, escape(run)))
+
+
+def _in_runs(text: str, written: Callable[[str], str]) -> SafeString:
+    if len(text) <= LONG_TEXT or text.isascii():
+        return SafeString(written(text))
+    return SafeString("".join(f'<bdi dir="ltr">{written(run)}</bdi>' for run in _RUN.findall(text)))
 
 
 def put(html: LiteralString, *parts: SafeString | int) -> SafeString:
@@ -118,7 +128,8 @@ def string(value: str, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
 
 def one_piece(text: str) -> SafeString:
     """A text of a context that is no tree, as it was written."""
-    pre = f'<pre class="value string lines" dir="ltr" tabindex="0">{escape(marks.plain(text))}</pre>'
+    said = _in_runs(marks.plain(text), escape)
+    pre = f'<pre class="value string lines" dir="ltr" tabindex="0">{said}</pre>'
     return SafeString(f'<span class="size">{_size(text)}</span>{pre}')
 
 

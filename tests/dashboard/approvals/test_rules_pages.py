@@ -177,6 +177,14 @@ def test_a_request_with_more_values_than_a_rule_can_name_has_no_form(client, gat
     assert "more than 50 values" in text_of(page)
 
 
+def test_no_rule_is_made_of_names_that_would_fill_its_page(gate, record, signed_in):
+    request = gate.open_request("refund", {"k" * 200_000: [1] * 48})
+    record()
+    page = signed_in("approver").get(f"/approvals/{request.request_id}/rule/")
+    assert "too long for a rule" in text_of(page)
+    assert len(page.content) < 20_000
+
+
 def test_a_rule_is_listed_with_what_it_did_and_revoked_with_a_button(
     client, signed_in, address, gate, record
 ):
