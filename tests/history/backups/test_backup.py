@@ -85,7 +85,9 @@ def test_restored_into_an_empty_installation_every_row_and_the_chain_are_the_sam
     assert [path.name for path in tmp_path.iterdir()] == ["b.zip"]
 
     empty_the_database()
-    restore(taken.path, no_checkpoints, nothing)
+    expected, done = list[int](), list[int]()
+    restore(taken.path, no_checkpoints, lambda what, rows: done.append(rows), expected.append)
+    assert expected == [sum(done)]  # the bar reaches its end
     after = everything()
     appended = after["core_auditentry"].pop()
     before.pop("core_audithead"), after.pop("core_audithead")
