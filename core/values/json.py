@@ -119,7 +119,7 @@ def loads_from_outside(text: bytes) -> Any:
     return found
 
 
-def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of these pairs; ValueError for a key that comes twice: readers differ in which of them counts."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -139,7 +139,7 @@ def finite(text: str) -> float:
 
 # Kept: `json.dumps` with options makes a new one for each value.
 _STRICT = json.JSONDecoder(parse_constant=finite, parse_float=finite)
-_ONCE = json.JSONDecoder(parse_constant=finite, parse_float=finite, object_pairs_hook=unique_object)
+_ONCE = json.JSONDecoder(parse_constant=finite, parse_float=finite, object_pairs_hook=once)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from core.values.json import unique_object
+from core.values.json import once
 
 START = "0" * 64  # the previous hash of entry 1
 END = 2**62  # no record gets there: a number from here on is none of ours
@@ -55,7 +55,7 @@ class Link:
     @classmethod
     def of_line(cls, text: str) -> "Link":
         """The entry of such a line; ValueError when it is none."""
-        said = json.loads(text, object_pairs_hook=unique_object)
+        said = json.loads(text, object_pairs_hook=once)
         names = {field.name for field in fields(cls)}
         if not isinstance(said, dict) or set(said) != names:
             raise ValueError("the line is no audit entry")
