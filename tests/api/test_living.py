@@ -118,7 +118,7 @@ def test_where_redis_is_nearly_full_signals_and_events_are_refused_and_people_ar
     client, signal, event = agent("worker"), {"type": "go", "target": "x"}, {"type": "built"}
     with client_of(clean_redis) as raw:
         limit = raw.config_get("maxmemory")["maxmemory"]
-        raw.set("ballast", b"x" * 50_000_000)  # beside which a connection more or less is nothing
+        raw.setrange("ballast", 50_000_000, b"x")  # beside which a connection more or less is nothing
         try:
             raw.config_set("maxmemory", int(raw.info("memory")["used_memory"] / 0.92))
             wait_until(lambda: client.post("/signals", json=signal).status_code == 503, "the site knows it")
