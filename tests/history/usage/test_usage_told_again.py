@@ -19,7 +19,6 @@ from core.usage.savings import SUMS
 from tests.core.usage.usage_help import book, shipped_by_hand, track
 from tests.history.usage.usage_days import settle
 
-NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 SPLIT = {
     "input_tokens": 10,
     "output_tokens": 427,
@@ -48,8 +47,14 @@ def output(tokens: int) -> dict[str, int]:
     return {"input": 1000, "output": tokens}
 
 
-def agree(tracker, day: datetime = NOON) -> dict:
-    """SQL's rows, its hours and Redis say the same of a day; what they say."""
+def noon() -> datetime:
+    """Of this day."""
+    return datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+def agree(tracker, day: datetime | None = None) -> dict:
+    """SQL's rows, its hours and Redis say the same of a day, by default of this one; what they say."""
+    day = day or noon()
     start = day.replace(hour=0)
     rows = LLMCall.objects.filter(at__gte=start, at__lt=start + timedelta(days=1))
     hours = UsageHour.objects.filter(hour__gte=start, hour__lt=start + timedelta(days=1))
@@ -105,7 +110,7 @@ def test_a_source_without_lifetimes_takes_none_away(tracker):
 
 
 def test_a_call_of_an_old_day_is_corrected_in_that_day(tracker):
-    old = NOON - timedelta(days=300)
+    old = noon() - timedelta(days=300)
     tracker.told(call_id="message", at=old, tokens=output(1), cost=None)
     tracker.told(call_id="message", at=old, tokens=output(427), cost=None)
     assert agree(tracker, old)["total_tokens_output"] == 427
@@ -141,7 +146,7 @@ def tellings(number: int) -> list[dict]:
     log, span = (
         {name: said for name, said in answer.items() if name != gone} for gone in ("id", "_request_id")
     )
-    told = {"tokens": None, "cost": None, "at": NOON}
+    told = {"tokens": None, "cost": None, "at": noon()}
     unknown = {**told, "tier": "unknown"}
     return [{**told, "usage": answer}, {**unknown, "usage": log}, {**unknown, "usage": span}]
 
