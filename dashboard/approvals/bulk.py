@@ -139,6 +139,8 @@ def undo(request: HttpRequest) -> HttpResponse:
 def held(request: HttpRequest) -> HttpResponse:
     """What became of approvals that this person gave together: which are held yet, and which did not count, and why."""
     asked = [one for name in ("id", "of") for one in request.GET.getlist(name) if valid_id(one)]
+    if not asked:  # somebody's own eyes: what follows is a part of a page
+        return redirect("live")
     intents = holds.last_attempts(request.user, asked[:MOST_TOGETHER])
     try:
         waiting = read_waiting(open_store())
