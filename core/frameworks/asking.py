@@ -79,28 +79,18 @@ class CallKeys:
 
 def ask_once(gate: Gate, call: ToolCall, timeout: Timeout, claim: str | None = None) -> ApprovalResponse:
     """What people say to this one call."""
-    return gate.ask(
-        call.tool,
-        dict(call.arguments),
-        key=call.key,
-        timeout=timeout,
-        understands=call.understands,
-        claim=claim,
-    )
+    return gate.ask(call.tool, dict(call.arguments), timeout=timeout, claim=claim, **_options(call))
 
 
 async def ask_once_async(
     gate: AsyncGate, call: ToolCall, timeout: Timeout, claim: str | None = None
 ) -> ApprovalResponse:
     """The same, awaited."""
-    return await gate.ask(
-        call.tool,
-        dict(call.arguments),
-        key=call.key,
-        timeout=timeout,
-        understands=call.understands,
-        claim=claim,
-    )
+    return await gate.ask(call.tool, dict(call.arguments), timeout=timeout, claim=claim, **_options(call))
+
+
+def _options(call: ToolCall) -> dict[str, Any]:
+    return {"key": call.key, "understands": call.understands}
 
 
 def asked(gate: Gate, calls: Sequence[ToolCall], timeout: Timeout) -> list[ApprovalResponse]:
@@ -114,9 +104,7 @@ def asked(gate: Gate, calls: Sequence[ToolCall], timeout: Timeout) -> list[Appro
 
 def _opened(gate: Gate, call: ToolCall, timeout: Timeout) -> ApprovalRequest | ApprovalResponse:
     try:
-        return gate.open(
-            call.tool, dict(call.arguments), key=call.key, timeout=timeout, understands=call.understands
-        )
+        return gate.open(call.tool, dict(call.arguments), timeout=timeout, **_options(call))
     except StoreUnavailable as error:
         return refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
 
@@ -125,7 +113,6 @@ async def asked_async(
     gate: AsyncGate, calls: Sequence[ToolCall], timeout: Timeout, named: CallKeys | None = None
 ) -> list[ApprovalResponse]:
     """The same, awaited. Where one cannot be asked, nobody waits for the others any more. named: who makes the keys."""
-
     asks = [
         asyncio.ensure_future(
             ask_once_async(gate, call, timeout) if named is None else named.ask_async(gate, call, timeout)
